@@ -1,0 +1,228 @@
+# Tamal. `make help` lists what can be done; README.md tells the rest.
+# Everything that is made goes under build/; facts about a machine are in kernel/arch/$(ARCH)/arch.mk.
+
+ARCH ?= riscv
+CPUS ?= 4
+MEM ?= 128M
+APPEND ?=
+SEED ?=
+DEBUG ?=
+V ?=
+PROGRAMS ?=
+PROG ?=
+
+# An object knows how it was compiled: other options, another folder.
+FLAVOUR := $(ARCH)$(if $(DEBUG),-debug)
+BUILD   := build/$(FLAVOUR)
+HOST    := build/host
+KERNEL_ELF := $(BUILD)/kernel.elf
+IMAGE   := $(BUILD)/fs.img
+DISK    ?= $(IMAGE)
+IMAGE_SIZE ?= 64M
+Q       := $(if $(V),,@)
+SAY     := $(if $(V),@:,@echo)
+
+ifneq ($(words $(CURDIR)),1)
+$(error The path "$(CURDIR)" contains a space, which make cannot handle: please move the folder)
+endif
+ifeq ($(filter riscv,$(ARCH)),)
+$(error ARCH=$(ARCH) is not known: use ARCH=riscv)
+endif
+
+include kernel/arch/$(ARCH)/arch.mk
+
+# ---- What the kernel is made of, floor by floor (DESIGN: a file uses its own floor and those below).
+KERNEL += kernel/lib/string.c kernel/lib/printk.c kernel/lib/fdt.c
+KERNEL += kernel/sched/spinlock.c        # mutual exclusion between CPUs, lock order
+KERNEL += kernel/sched/sched.c           # who runs next; suspend and wakeup
+KERNEL += kernel/sched/sleeplock.c       # locks whose holder may suspend
+KERNEL += kernel/sched/clock.c           # ticks, sleepers, time of day
+KERNEL += kernel/mm/kalloc.c             # physical frames
+KERNEL += kernel/mm/commit.c             # promises of memory
+KERNEL += kernel/mm/slab.c               # kernel objects
+KERNEL += kernel/mm/vm.c                 # address spaces: lazy pages, copy on write
+KERNEL += kernel/mm/usercopy.c           # user memory
+KERNEL += kernel/task/task.c             # life of a task: create, ZOMBIE, wait, kill
+KERNEL += kernel/task/fork.c
+KERNEL += kernel/task/options.c          # the kernel's command line
+KERNEL += kernel/dev/console.c kernel/dev/uart16550.c
+KERNEL += kernel/dev/block.c kernel/dev/virtio_blk.c kernel/dev/ramdisk.c
+KERNEL += $(sort $(wildcard kernel/fs/*.c))
+KERNEL += kernel/sys/trap.c              # what a trap means
+KERNEL += kernel/sys/syscall.c kernel/sys/sys_task.c kernel/sys/sys_mem.c kernel/sys/sys_file.c
+KERNEL += kernel/sys/exec.c kernel/sys/panic.c
+KERNEL += kernel/demo/demo.c kernel/demo/tasks.c kernel/demo/selftest.c
+KERNEL += kernel/kmain.c
+
+PROGRAM_NAMES := $(patsubst user/bin/%.c,%,$(wildcard user/bin/*.c))
+TEST_NAMES    := $(patsubst user/tests/%.c,%,$(wildcard user/tests/*.c))
+EXTRA_NAMES   := $(notdir $(basename $(PROGRAMS)))
+
+# ---- How
+CC      := $(CROSS)gcc
+COMMON  := -std=gnu11 -O2 -g -ffreestanding -fno-common -fno-stack-protector -fno-pic -no-pie -Wall -Wextra \
+           $(if $(WERROR),-Werror) -MMD -MP
+KFLAGS  := $(COMMON) $(ARCH_FLAGS) -fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-strict-aliasing \
+           -fstack-usage -I. -Ikernel -Ikernel/arch/$(ARCH) $(if $(DEBUG),-DDEBUG)
+UFLAGS  := $(COMMON) $(USER_FLAGS) -fno-builtin-printf -ffunction-sections -fdata-sections -Iuser/include -I.
+HOSTCC  ?= cc
+HFLAGS  := -std=gnu11 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -I. -MMD -MP
+
+.PHONY: all qemu gdb qemu-gdb test fsck bench doctor setup format clean help compile_commands image kernel
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+all: kernel image compile_commands.json
+kernel: $(KERNEL_ELF)
+image: $(IMAGE)
+
+# ---- Tools. A missing compiler or emulator is installed, or named (tools/setup).
+TOOLS_OK := build/.tools-$(ARCH)
+$(TOOLS_OK): tools/setup
+	$(Q)mkdir -p $(@D)
+	$(Q)tools/setup $(ARCH)
+	$(Q)touch $@
+
+setup:
+	$(Q)rm -f $(TOOLS_OK)
+	$(Q)$(MAKE) --no-print-directory $(TOOLS_OK)
+
+doctor:
+	$(Q)tools/setup --doctor $(ARCH)
+
+# ---- Objects. The options are part of what an object depends on.
+OBJ = $(patsubst %,$(BUILD)/%.o,$(basename $(1)))
+KERNEL_OBJ := $(call OBJ,$(KERNEL))
+
+$(BUILD)/flags: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(CC) $(KFLAGS) $(UFLAGS)' | cmp -s - $@ || echo '$(CC) $(KFLAGS) $(UFLAGS)' > $@
+FORCE:
+
+$(BUILD)/kernel/%.o: kernel/%.c $(BUILD)/flags | $(TOOLS_OK)
+	$(SAY) "  CC   $<"
+	$(Q)mkdir -p $(@D) && $(CC) $(KFLAGS) -c $< -o $@
+$(BUILD)/kernel/%.o: kernel/%.S $(BUILD)/flags | $(TOOLS_OK)
+	$(SAY) "  AS   $<"
+	$(Q)mkdir -p $(@D) && $(CC) $(KFLAGS) -c $< -o $@
+$(BUILD)/user/%.o: user/%.c $(BUILD)/flags | $(TOOLS_OK)
+	$(SAY) "  CC   $<"
+	$(Q)mkdir -p $(@D) && $(CC) $(UFLAGS) -c $< -o $@
+$(BUILD)/user/%.o: user/%.S $(BUILD)/flags | $(TOOLS_OK)
+	$(SAY) "  AS   $<"
+	$(Q)mkdir -p $(@D) && $(CC) $(UFLAGS) -c $< -o $@
+
+# ---- The kernel is linked twice: its own symbol table, for backtraces, is made from the first result.
+LINK_KERNEL = $(CC) $(ARCH_LINK) -nostdlib -static -no-pie -Wl,--no-warn-rwx-segments -Wl,--build-id=none \
+              -T kernel/arch/$(ARCH)/kernel.ld $(KERNEL_OBJ)
+
+$(KERNEL_ELF): $(KERNEL_OBJ) kernel/arch/$(ARCH)/kernel.ld tools/symbols.awk
+	$(SAY) "  LD   $@"
+	$(Q)echo | awk -f tools/symbols.awk > $(BUILD)/symbols0.S
+	$(Q)$(LINK_KERNEL) -x assembler $(BUILD)/symbols0.S -o $(BUILD)/kernel0.elf -lgcc
+	$(Q)$(CROSS)nm -n $(BUILD)/kernel0.elf | awk -f tools/symbols.awk > $(BUILD)/symbols.S
+	$(Q)$(LINK_KERNEL) -x assembler $(BUILD)/symbols.S -o $@ -lgcc
+
+# ---- User programs: crt0, the program, the library.
+ULIB_OBJ := $(call OBJ,$(wildcard user/lib/*.c) $(wildcard user/lib/$(ARCH)/*.S) $(wildcard user/lib/$(ARCH)/*.c))
+CRT0     := $(BUILD)/user/lib/$(ARCH)/crt0.o
+ULIB     := $(BUILD)/user/ulib.a
+BIN      := $(BUILD)/bin
+LINK_USER = $(CC) $(USER_FLAGS) -nostdlib -static -no-pie -Wl,-T,user/user.ld -Wl,--defsym=USER_BASE=$(USER_BASE) \
+            -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,--build-id=none
+
+$(ULIB): $(filter-out $(CRT0),$(ULIB_OBJ))
+	$(Q)rm -f $@ && $(CROSS)ar rcs $@ $^
+
+define PROGRAM_RULE
+$(BIN)/$(1): $(2) $(CRT0) $(ULIB) user/user.ld
+	$(SAY) "  LD   $(1)"
+	$(Q)mkdir -p $(BIN) && $$(LINK_USER) $(CRT0) $(2) $(ULIB) -lgcc -o $$@
+endef
+$(foreach p,$(PROGRAM_NAMES),$(eval $(call PROGRAM_RULE,$(p),$(BUILD)/user/bin/$(p).o)))
+$(foreach p,$(TEST_NAMES),$(eval $(call PROGRAM_RULE,$(p),$(BUILD)/user/tests/$(p).o)))
+
+# Programs given by PROGRAMS="a.c /some/where/b.c": compiled as a user writes them, against user/include.
+define EXTRA_RULE
+$(BUILD)/extra/$(notdir $(basename $(1))).o: $(1) $(BUILD)/flags | $(TOOLS_OK)
+	$(SAY) "  CC   $(1)"
+	$(Q)mkdir -p $(BUILD)/extra && $(CC) $(UFLAGS) -I$(dir $(1)) -c $$< -o $$@
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call EXTRA_RULE,$(p))))
+$(foreach p,$(EXTRA_NAMES),$(eval $(call PROGRAM_RULE,$(p),$(BUILD)/extra/$(p).o)))
+ifneq ($(words $(PROGRAMS)),$(words $(sort $(EXTRA_NAMES))))
+$(error PROGRAMS names two programs alike: $(EXTRA_NAMES))
+endif
+
+# ---- The disk image. Host tools are built with the host's own compiler.
+MKFS_LIB := check.c check_inode.c check_dir.c repair.c log.c view.c layout.c crc32.c
+MKFS_OBJ := $(patsubst %.c,$(HOST)/%.o,mkfs.c tree.c build.c layout.c crc32.c)
+FSCK_OBJ := $(patsubst %.c,$(HOST)/%.o,fsck.c $(MKFS_LIB))
+
+$(HOST)/%.o: mkfs/%.c | $(TOOLS_OK)
+	$(SAY) "  HOST $<"
+	$(Q)mkdir -p $(@D) && $(HOSTCC) $(HFLAGS) -c $< -o $@
+$(HOST)/mkfs: $(MKFS_OBJ)
+	$(Q)$(HOSTCC) $^ -o $@
+$(HOST)/fsck: $(FSCK_OBJ)
+	$(Q)$(HOSTCC) $^ -o $@
+
+IMAGE_NAMES := $(sort $(PROGRAM_NAMES) $(EXTRA_NAMES))
+$(BUILD)/image-list: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(IMAGE_NAMES) $(TEST_NAMES) $(IMAGE_SIZE)' | cmp -s - $@ || \
+	    echo '$(IMAGE_NAMES) $(TEST_NAMES) $(IMAGE_SIZE)' > $@
+
+$(IMAGE): $(HOST)/mkfs $(addprefix $(BIN)/,$(IMAGE_NAMES) $(TEST_NAMES)) README.md $(BUILD)/image-list
+	$(SAY) "  MKFS $@"
+	$(Q)$(HOST)/mkfs -o $@ -s $(IMAGE_SIZE) /dev/console=c:1,0 /dev/null=c:2,0 /dev/zero=c:3,0 /tmp/ \
+	    /README=README.md $(foreach p,$(IMAGE_NAMES),/bin/$(p)=$(BIN)/$(p)) \
+	    $(foreach p,$(TEST_NAMES),/tests/$(p)=$(BIN)/$(p))
+
+fsck: $(HOST)/fsck $(DISK)
+	$(Q)$(HOST)/fsck $(DISK)
+
+# ---- Running. The image given to QEMU keeps what was written; `make clean` or `rm $(IMAGE)` starts afresh.
+RUN := tools/run --qemu $(QEMU) --arch $(ARCH) --kernel $(KERNEL_ELF) --cpus $(CPUS) --mem $(MEM) --disk $(DISK) \
+       $(if $(SEED),--seed $(SEED))
+
+export APPEND
+qemu: $(KERNEL_ELF) $(DISK)
+	$(Q)$(RUN)
+qemu-gdb: $(KERNEL_ELF) $(DISK)
+	$(Q)$(RUN) --wait-for-gdb
+gdb: $(KERNEL_ELF) $(DISK) $(if $(PROG),$(BIN)/$(PROG))
+	$(Q)$(RUN) --gdb $(if $(PROG),--program $(BIN)/$(PROG))
+
+test: $(TOOLS_OK)
+	$(Q)tools/test $(T)
+bench: $(KERNEL_ELF) $(IMAGE)
+	$(Q)tools/bench $(BENCH)
+
+# ---- Housekeeping
+compile_commands.json: Makefile
+	$(Q)tools/compile-commands '$(CC)' '$(KFLAGS)' '$(KERNEL)' '$(UFLAGS)' '$(wildcard user/*/*.c)' '$(HFLAGS)' '$(wildcard mkfs/*.c)' > $@
+
+format:
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	$(Q)rm -rf build compile_commands.json
+
+help:
+	@echo 'make              build the kernel and the disk image'
+	@echo 'make qemu         run it: a shell on this terminal; type halt, or Ctrl-A X, to leave'
+	@echo 'make gdb          run it under the debugger; PROG=sh adds a user program'
+	@echo 'make qemu-gdb     run it and wait for a debugger that you start yourself'
+	@echo 'make test         every test; T="-k word" runs some'
+	@echo 'make fsck         is the disk image consistent?'
+	@echo 'make bench        speed, beside the goals'
+	@echo 'make doctor       which tools are here, and what is wrong'
+	@echo 'make setup        install what is missing'
+	@echo 'make format       clang-format on all sources'
+	@echo 'make clean        remove all that was made'
+	@echo 'Variables: ARCH=$(ARCH) CPUS=$(CPUS) MEM=$(MEM) APPEND="kernel command line" DISK=image SEED=n DEBUG=1 V=1'
+	@echo '           PROGRAMS="a.c b.c"  extra user programs, put in the image as /bin/a, /bin/b'
+
+-include $(KERNEL_OBJ:.o=.d) $(shell find $(BUILD)/user $(BUILD)/extra $(HOST) -name '*.d' 2>/dev/null)

@@ -1,0 +1,277 @@
+/*
+ * arch.c -- Sv39 page tables, the kernel's own mapping, and the first registers of a task.
+ *
+ * Owns:     the format of an entry and of a table; kernel_pagetable.
+ * Locks:    none of its own. The caller holds the address space's lock; kernel_pagetable is edited at boot and by
+ *           demo tasks under kernel_map_lock (vm.c).
+ * Not here: which pages a task may have (mm/vm.c), frames (mm/kalloc.c).
+ *
+ * A page-table page counts the entries in use in page_of(table)->entries, so that a table left empty is found and
+ * freed without a scan. Tables of the kernel's part are shared by all address spaces and never freed.
+ */
+#include "arch/arch.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "mm/kalloc.h"
+#include "sched/sched.h"
+#include "riscv.h"
+
+#define CHECK_OFFSET(type, field, offset) _Static_assert(offsetof(type, field) == (offset), #field)
+CHECK_OFFSET(struct task, context, 0);
+CHECK_OFFSET(struct context, ra, CTX_RA);
+CHECK_OFFSET(struct context, sp, CTX_SP);
+CHECK_OFFSET(struct context, s, CTX_S0);
+CHECK_OFFSET(struct context, tp, CTX_TP);
+CHECK_OFFSET(struct context, frame, CTX_FRAME);
+CHECK_OFFSET(struct context, stack, CTX_STACK);
+CHECK_OFFSET(struct context, scratch, CTX_SCRATCH);
+CHECK_OFFSET(struct trap_frame, pc, TF_PC);
+CHECK_OFFSET(struct trap_frame, ra, TF_RA);
+CHECK_OFFSET(struct trap_frame, tp, TF_TP);
+CHECK_OFFSET(struct trap_frame, t0, TF_T0);
+CHECK_OFFSET(struct trap_frame, s0, TF_S0);
+CHECK_OFFSET(struct trap_frame, a, TF_A0);
+CHECK_OFFSET(struct trap_frame, a[7], TF_A7);
+CHECK_OFFSET(struct trap_frame, s2, TF_S2);
+CHECK_OFFSET(struct trap_frame, t3, TF_T3);
+CHECK_OFFSET(struct trap_frame, t6, TF_T6);
+CHECK_OFFSET(struct trap_frame, status, TF_STATUS);
+_Static_assert(sizeof(struct trap_frame) == TF_SIZE && TF_SIZE % 16 == 0, "trap frame");
+_Static_assert(sizeof(pte_t) * PT_ENTRIES == PAGE_SIZE, "a table is a page");
+
+extern char __text_end[], __kernel_start[], __kernel_end[];
+
+pte_t *kernel_pagetable;
+
+/* ---- Walking */
+
+static pte_t table_entry(pte_t *table) { return (pte_t){ ((uintptr_t)table >> PAGE_SHIFT << 10) | PTE_V }; }
+
+/* walk -- the table of `level` that covers va, or NULL: absent, or there is no memory for it. */
+static pte_t *walk(pte_t *root, vaddr_t va, unsigned level, bool alloc)
+{
+    pte_t *table = root;
+    for (unsigned l = PT_LEVELS - 1; l > level; l--) {
+        pte_t *entry = &table[pt_index(va.addr, l)];
+        if (!pte_valid(*entry)) {
+            pte_t *fresh = alloc ? alloc_page() : NULL;
+            if (fresh == NULL) {
+                if (alloc)
+                    leaf_table_release(root, va);       /* the levels this call added above it */
+                return NULL;
+            }
+            __atomic_store_n(&entry->bits, table_entry(fresh).bits, __ATOMIC_RELEASE);
+            page_of(table)->entries++;
+            table = fresh;
+        } else if (pte_leaf(*entry)) {
+            return NULL;                                /* a large page of the kernel */
+        } else {
+            table = pte_table(*entry);
+        }
+    }
+    return table;
+}
+
+pte_t *leaf_table(pte_t *root, vaddr_t va, bool alloc) { return walk(root, va, 0, alloc); }
+
+pte_t *leaf_find(pte_t *root, vaddr_t va)
+{
+    pte_t *table = leaf_table(root, va, false);
+    return table == NULL ? NULL : &table[pt_index(va.addr, 0)];
+}
+
+/* leaf_table_release -- free the tables on the way to va that hold no entry, from the leaf up. */
+void leaf_table_release(pte_t *root, vaddr_t va)
+{
+    for (unsigned level = 0; level < PT_LEVELS - 1; level++) {
+        pte_t *table = walk(root, va, level, false);
+        if (table == NULL)
+            continue;
+        if (page_of(table)->entries != 0)
+            return;
+        unsigned top = pt_index(va.addr, PT_LEVELS - 1);
+        if (level == PT_LEVELS - 2 && root[top].bits == kernel_pagetable[top].bits)
+            return;                             /* every address space points to this one */
+        pte_t *parent = walk(root, va, level + 1, false);
+        parent[pt_index(va.addr, level + 1)].bits = 0;
+        page_of(parent)->entries--;
+        free_page(table);
+    }
+}
+
+int map_page(pte_t *root, vaddr_t va, paddr_t pa, unsigned flags)
+{
+    KASSERT(((va.addr | pa.addr) & PAGE_MASK) == 0 && va.addr < USER_LIMIT);
+    pte_t *table = leaf_table(root, va, true);
+    if (table == NULL)
+        return -ENOMEM;
+    pte_t *entry = &table[pt_index(va.addr, 0)];
+    if (pte_valid(*entry))
+        return -EEXIST;
+    __atomic_store_n(&entry->bits, pte_make((void *)pa.addr, flags).bits, __ATOMIC_RELEASE);  /* M4: filled before */
+    page_of(table)->entries++;
+    return 0;
+}
+
+void unmap_page(pte_t *root, vaddr_t va, bool free_frame)
+{
+    pte_t *entry = leaf_find(root, va);
+    if (entry == NULL || !pte_valid(*entry))
+        return;
+    void *frame = pte_frame(*entry);
+    entry->bits = 0;
+    flush_cpus(~0ul);                           /* M1: no CPU can reach the frame any more, ... */
+    page_of((void *)PAGE_DOWN(entry))->entries--;
+    if (free_frame)
+        free_page(frame);                       /* ... and only now may it be used for something else */
+    leaf_table_release(root, va);
+}
+
+size_t pagetable_pages(const pte_t *root)
+{
+    size_t pages = 1;
+    for (unsigned i = 0; i < PT_ENTRIES; i++) {
+        if (!pte_valid(root[i]) || root[i].bits == kernel_pagetable[i].bits)
+            continue;
+        pte_t *middle = pte_table(root[i]);
+        pages++;
+        for (unsigned j = 0; j < PT_ENTRIES; j++)
+            pages += pte_valid(middle[j]) && !pte_leaf(middle[j]);
+    }
+    return pages;
+}
+
+pte_t *pagetable_new(void)
+{
+    pte_t *root = alloc_page();
+    if (root == NULL)
+        return NULL;
+    for (unsigned i = 0; i < KERNEL_LIMIT >> 30; i++)
+        root[i] = kernel_pagetable[i];          /* the kernel's tables are shared, for good */
+    page_of(root)->entries = KERNEL_LIMIT >> 30;
+    return root;
+}
+
+void pagetable_free(pte_t *root)
+{
+    KASSERT(page_of(root)->entries == KERNEL_LIMIT >> 30);      /* no user table is left */
+    page_of(root)->entries = 0;
+    free_page(root);
+}
+
+/* ---- The kernel's mapping */
+
+/* map_range -- 1:1, with large leaves where both ends allow. Boot only: there is memory, or the machine is too small. */
+static void map_range(uintptr_t start, uintptr_t end, unsigned flags)
+{
+    for (uintptr_t a = PAGE_DOWN(start); a < end; ) {
+        bool large = a % pt_span(1) == 0 && end - a >= pt_span(1);
+        pte_t *table = walk(kernel_pagetable, va_of(a), large ? 1 : 0, true);
+        if (table == NULL)
+            panic("not enough memory for the kernel's page tables");
+        pte_t *entry = &table[pt_index(a, large ? 1 : 0)];
+        if (!pte_valid(*entry)) {
+            *entry = pte_make((void *)a, flags);
+            entry->bits |= PTE_G;
+            page_of(table)->entries++;
+        }
+        a += large ? pt_span(1) : PAGE_SIZE;
+    }
+}
+
+void map_kernel_memory(void)
+{
+    kernel_pagetable = alloc_page();
+    if (kernel_pagetable == NULL)
+        panic("not enough memory for the kernel's page table");
+    for (unsigned i = 0; i < machine.devices; i++)
+        map_range(machine.device[i].base, machine.device[i].base + machine.device[i].nbytes, PTE_READ | PTE_WRITE);
+    map_range((uintptr_t)__kernel_start, (uintptr_t)__text_end, PTE_READ | PTE_EXEC);
+    map_range((uintptr_t)__text_end, machine.memory_end, PTE_READ | PTE_WRITE);
+    for (unsigned i = 0; i < KERNEL_LIMIT >> 30; i++)   /* every gigabyte has its table now: roots copy the pointers */
+        if (walk(kernel_pagetable, va_of((uintptr_t)i << 30), 1, true) == NULL)
+            panic("not enough memory for the kernel's page tables");
+}
+
+void pagetable_load(pte_t *root)
+{
+    __asm__ volatile("csrw satp, %0\n\tsfence.vma" :: "r"((8ul << 60) | ((uintptr_t)root >> PAGE_SHIFT)) : "memory");
+}
+
+void paging_on(void) { pagetable_load(kernel_pagetable); }
+
+void flush_local(void) { __asm__ volatile("sfence.vma" ::: "memory"); }
+
+void flush_cpus(uint64_t mask)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);    /* cleared entries are visible before anybody flushes */
+    irq_push();
+    uint64_t harts = 0;
+    for (unsigned i = 0; i < cpus_online; i++)
+        if ((mask >> i & 1) && &cpus[i] != this_cpu() && cpus[i].online)
+            harts |= 1ul << cpus[i].hart;
+    flush_local();
+    if (harts != 0)
+        sbi_remote_fence(harts);
+    irq_pop();
+}
+
+void instruction_fence(void) { __asm__ volatile("fence.i" ::: "memory"); }
+
+/* ---- Tasks' registers */
+
+struct trap_frame *task_frame(struct task *t) { return (struct trap_frame *)t->context.frame; }
+
+void context_init(struct task *t, void (*first)(void))
+{
+    memset(&t->context, 0, sizeof(t->context));
+    t->context.tp = (uintptr_t)t;
+    t->context.stack = t->kstack;
+    t->context.frame = t->kstack + PAGE_SIZE - TF_SIZE;
+    t->context.sp = t->context.frame;
+    t->context.ra = (uintptr_t)first;
+}
+
+void frame_init(struct trap_frame *tf, vaddr_t entry, vaddr_t stack, uintptr_t arg0, uintptr_t arg1)
+{
+    memset(tf, 0, sizeof(*tf));
+    tf->pc = entry.addr;
+    tf->sp = stack.addr;
+    tf->a[0] = arg0;
+    tf->a[1] = arg1;
+}
+
+void frame_set_result(struct trap_frame *tf, long result) { tf->a[0] = (uintptr_t)result; }
+const uintptr_t *frame_arguments(struct trap_frame *tf) { return tf->a; }
+uintptr_t frame_pc(const struct trap_frame *tf) { return tf->pc; }
+uintptr_t frame_fp(const struct trap_frame *tf) { return tf->s0; }
+
+void frame_print(const struct trap_frame *tf)
+{
+    const uintptr_t *reg = &tf->pc;
+    static const char names[][4] = { "pc", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3",
+        "a4", "a5", "a6", "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6" };
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i += 4)
+        printk("  %3s %016lx %3s %016lx %3s %016lx %3s %016lx\n", names[i], reg[i], names[i + 1], reg[i + 1],
+               names[i + 2], reg[i + 2], names[i + 3], reg[i + 3]);
+}
+
+/* A frame pointer points past its record: { caller's fp, return address } (RISC-V psABI, frame pointer convention). */
+bool backtrace_step(uintptr_t *fp, uintptr_t *pc)
+{
+    uintptr_t stack = PAGE_DOWN(*fp - 1);
+    if (*fp % 8 != 0 || *fp < stack + 16 || *fp < (uintptr_t)__kernel_start || *fp > machine.memory_end)
+        return false;
+    uintptr_t caller = ((uintptr_t *)*fp)[-2];
+    *pc = ((uintptr_t *)*fp)[-1];
+    bool up = caller > *fp && PAGE_DOWN(caller - 1) == stack;      /* frames only grow towards the stack's top */
+    *fp = up ? caller : 0;
+    return *pc != 0;
+}
+
+uintptr_t backtrace_here(uintptr_t *pc)
+{
+    uintptr_t *fp = __builtin_frame_address(0);
+    *pc = (uintptr_t)__builtin_return_address(0);
+    return fp[-2];
+}

@@ -1,0 +1,97 @@
+/* machine.h -- RISC-V 64 with Sv39: what arch.h needs inline or at compile time.
+ * References: the RISC-V privileged architecture 1.12, chapters 4.1 (CSRs) and 4.4 (Sv39). */
+#ifndef RISCV_MACHINE_H
+#define RISCV_MACHINE_H
+
+#include "offsets.h"
+
+/* ---- The user's address space (docs/memory-maps.md). The kernel owns [0, 4 GiB) of every table, but for REGION. */
+#define KERNEL_LIMIT    0x100000000ul
+#define USER_BASE       0x100000000ul           /* program image, then the heap */
+#define USER_IMAGE_END  0x1000000000ul          /* where tamalloc areas begin */
+#define USER_STACK_TOP  0x3FC0000000ul
+#define USER_LIMIT      0x4000000000ul          /* one past the highest user address: 2^38 */
+#define REGION_BASE     0xA10C0000ul            /* malloco: 4 MiB */
+#define REGION_END      0xA14C0000ul
+#define MEMORY_LIMIT    0xA0000000ul            /* the kernel uses no RAM above: REGION shares its gigabyte */
+#define ELF_MACHINE     243                     /* EM_RISCV */
+#define ELF_CLASS       2                       /* ELFCLASS64 */
+
+/* ---- Registers. Field order is known to assembly: offsets.h, checked in arch.c. */
+struct context {                                /* callee-saved registers of a task that is not running */
+    uintptr_t ra, sp, s[12];
+    uintptr_t tp;                               /* the task itself */
+    uintptr_t frame;                            /* its struct trap_frame: where a trap from user mode saves */
+    uintptr_t stack;                            /* lowest address of its kernel stack */
+    uintptr_t scratch;                          /* trap entry parks a register here */
+};
+
+struct trap_frame {
+    uintptr_t pc, ra, sp, gp, tp, t0, t1, t2, s0, s1;
+    uintptr_t a[8], s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, t3, t4, t5, t6;
+    uintptr_t status;                           /* sstatus: saved and used only by traps from the kernel */
+    uintptr_t unused;                           /* keeps sp 16-byte aligned */
+};
+
+struct fp_state { uint64_t f[32]; uint64_t fcsr; };
+
+static inline struct task *current(void)
+{
+    struct task *self;
+    __asm__("mv %0, tp" : "=r"(self));          /* not volatile: within one task it is constant */
+    return self;
+}
+
+/* ---- Interrupts of this hart: sstatus.SIE */
+#define SSTATUS_SIE  0x2ul
+#define SSTATUS_SPIE 0x20ul
+#define SSTATUS_SPP  0x100ul
+#define SSTATUS_FS   0x6000ul
+#define SSTATUS_SUM  0x40000ul
+
+static inline void irq_off(void) { __asm__ volatile("csrci sstatus, 2" ::: "memory"); }
+static inline void irq_on(void)  { __asm__ volatile("csrsi sstatus, 2" ::: "memory"); }
+static inline bool irq_enabled(void)
+{
+    uintptr_t status;
+    __asm__ volatile("csrr %0, sstatus" : "=r"(status));
+    return (status & SSTATUS_SIE) != 0;
+}
+static inline void cpu_relax(void) { __asm__ volatile("nop" ::: "memory"); }
+
+/* ---- Page tables. A one-member struct, so that an entry is never mistaken for an address. */
+typedef struct { uint64_t bits; } pte_t;
+
+#define PT_LEVELS  3
+#define PT_ENTRIES 512
+
+#define PTE_V 0x001ul                           /* valid */
+#define PTE_R 0x002ul
+#define PTE_W 0x004ul
+#define PTE_X 0x008ul
+#define PTE_U 0x010ul                           /* reachable from user mode */
+#define PTE_G 0x020ul                           /* global: in every address space */
+#define PTE_A 0x040ul                           /* accessed, dirty: preset, so the hart never needs to set them */
+#define PTE_D 0x080ul
+#define PTE_RSW_COW 0x100ul                     /* software: copy on write */
+
+static inline unsigned pt_index(uintptr_t va, unsigned level) { return (va >> (12 + 9 * level)) & 511; }
+static inline uintptr_t pt_span(unsigned level) { return (uintptr_t)1 << (12 + 9 * level); }
+static inline bool pte_valid(pte_t e) { return (e.bits & PTE_V) != 0; }
+static inline bool pte_none(pte_t e) { return e.bits == 0; }
+static inline bool pte_leaf(pte_t e) { return (e.bits & (PTE_R | PTE_W | PTE_X)) != 0; }
+static inline void *pte_frame(pte_t e) { return (void *)((e.bits >> 10) << PAGE_SHIFT); }
+static inline pte_t *pte_table(pte_t e) { return pte_frame(e); }
+
+/* The portable PTE_READ.. flags are R, W, X, U shifted down by one, PTE_COW is bit 4 for bit 8. */
+static inline pte_t pte_make(void *frame, unsigned flags)
+{
+    uint64_t bits = ((uint64_t)(flags & 15) << 1) | PTE_V | PTE_A | PTE_D | ((flags & 16) ? PTE_RSW_COW : 0);
+    return (pte_t){ ((uint64_t)frame >> PAGE_SHIFT << 10) | bits };
+}
+static inline unsigned pte_flags(pte_t e) { return ((e.bits >> 1) & 15) | ((e.bits & PTE_RSW_COW) ? 16 : 0); }
+
+/* pte_invalidate -- not valid any more, but pte_frame() still tells which frame to drop after the fence (M1). */
+static inline pte_t pte_invalidate(pte_t e) { return (pte_t){ e.bits & ~PTE_V }; }
+
+#endif

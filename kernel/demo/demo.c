@@ -1,0 +1,25 @@
+/* demo.c -- which demo was asked for: demo=tasks, demo=selftest. */
+#include "arch/arch.h"
+#include "demo/demo.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "task/task.h"
+
+bool demo_start(void)
+{
+    static const struct { const char *name; void (*body)(void *); } demos[] = {
+        { "tasks", demo_tasks },
+        { "selftest", demo_selftest },
+    };
+    char wanted[16];
+    if (!option("demo", wanted, sizeof(wanted)))
+        return false;
+    for (unsigned i = 0; i < ARRAY_SIZE(demos); i++)
+        if (strcmp(wanted, demos[i].name) == 0) {
+            if (task_start_kernel("demo", demos[i].body, NULL) < 0)
+                panic("no memory for the demo");
+            return true;
+        }
+    printk("demo=%s is not known; there are: tasks selftest\n", wanted);
+    return false;
+}

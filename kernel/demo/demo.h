@@ -1,0 +1,13 @@
+/* demo.h -- kernel tasks chosen by demo= on the kernel's command line. */
+#ifndef DEMO_DEMO_H
+#define DEMO_DEMO_H
+
+#include "lib/types.h"
+
+/* demo_start -- start the demo named on the command line; false: none is named. */
+bool demo_start(void);
+
+void demo_tasks(void *unused);          /* tasks.c: A, B, C of the course handout */
+void demo_selftest(void *unused);       /* selftest.c: kernel self-tests; ends the machine with their verdict */
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * kmain.c -- start-up, as a table of contents. Every line builds one floor; what it needs stands already.
+ */
+#include "demo/demo.h"
+#include "dev/block.h"
+#include "dev/console.h"
+#include "fs/fs.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "mm/kalloc.h"
+#include "mm/vm.h"
+#include "sched/clock.h"
+#include "sched/sched.h"
+#include "sys/syscall.h"
+#include "task/task.h"
+
+static void start_other_cpus(void);
+static void start_user(void *unused);
+
+/* The boot CPU comes here from entry.S with a stack and nothing else. */
+void kmain(void)
+{
+    arch_init();                        /* read the device tree: memory, harts, devices, command line */
+    sched_init();                       /* this CPU, its idle task (we are it), the wait buckets */
+    kalloc_reserve(machine.initrd_start, machine.initrd_end);
+    init_kalloc(machine.kernel_end, machine.memory_end);        /* free frames: everything below allocates */
+    init_vm();                          /* the kernel's page table; paging still off */
+    paging_on();
+    arch_init_cpu();                    /* from here a trap has somewhere to go; interrupts stay off */
+    console_init();                     /* printk reaches the terminal */
+    printk("\nTamal on RISC-V: %lu MiB of memory, %u harts\n", (machine.memory_end - machine.memory_start) >> 20,
+           machine.harts);
+    clock_init();
+    task_init();                        /* tasks can be made, none is there */
+    start_other_cpus();                 /* they enter at cpu_main() and sleep */
+    clock_start_cpu();                  /* the tick */
+    ramdisk_init();                     /* root_disk: the initrd if there is one, ... */
+    virtio_blk_init();                  /* ... else the first virtio disk */
+    if (!demo_start()) {                /* demo=... on the command line runs kernel tasks instead of programs */
+        int pid = task_start_init(start_user, NULL);
+        if (pid < 0)
+            panic("cannot make the first task: error %d", -pid);
+    }
+    scheduler();                        /* this CPU's idle loop: does not return */
+}
+
+/* Every other CPU comes here, on its idle task's stack. */
+void cpu_main(void)
+{
+    paging_on();
+    arch_init_cpu();
+    __atomic_store_n(&this_cpu()->online, true, __ATOMIC_RELEASE);
+    clock_enter_idle();
+    scheduler();
+}
+
+static void start_other_cpus(void)
+{
+    for (unsigned i = 0; i < machine.harts; i++) {
+        unsigned hart = machine.hart_ids[i];
+        if (hart == machine.boot_hart)
+            continue;
+        struct task *idle = cpus_online < CPUS_MAX ? task_new_idle(cpus_online) : NULL;
+        if (idle == NULL) {
+            printk("hart %u stays off: this kernel runs at most %d\n", hart, CPUS_MAX);
+            continue;
+        }
+        sched_add_cpu(hart, idle);
+        struct cpu *c = &cpus[cpus_online - 1];
+        if (arch_start_cpu(c) != 0)
+            panic("hart %u does not start", hart);
+        while (!__atomic_load_n(&c->online, __ATOMIC_ACQUIRE))  /* M16: they see all that was set up so far */
+            cpu_relax();
+    }
+    printk("cpus: %u online, boot hart %u\n", cpus_online, machine.boot_hart);
+}
+
+/* init's body, in the kernel: needs a file system, and then becomes /bin/init. */
+static void start_user(void *unused)
+{
+    struct task *self = current();
+    char *command = alloc_page();
+    (void)unused;
+    if (command == NULL)
+        panic("no memory to start init");
+    task_set_file_hooks(files_copy, files_release);
+    int err = fs_mount();
+    self->files = err == 0 ? files_new() : NULL;
+    if (self->files != NULL) {
+        const char *argv[] = { "init", option("run", command, PAGE_SIZE) ? command : NULL, NULL };
+        long result = exec_path("/bin/init", argv);
+        err = result < 0 ? (int)result : 0;
+    }
+    free_page(command);
+    if (err != 0) {
+        printk("boot: cannot start /bin/init (error %d). Is the disk image there and whole? `make` builds it, "
+               "`make fsck` checks it.\n", -err);
+        machine_off(1);
+    }
+}

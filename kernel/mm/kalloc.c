@@ -1,0 +1,276 @@
+/*
+ * kalloc.c -- hands out physical page frames.
+ *
+ * Owns:     every free frame; struct page of every frame.
+ * Locks:    each CPU's list and the common pool have a lock of rank RANK_PAGES; two are never held at once.
+ *           Reference counts are atomic.
+ * Not here: who may map what (vm.c), promises of memory (commit.c), smaller objects (slab.c).
+ *
+ * A free frame's first word links to the next one. Each CPU keeps up to 2 * BATCH frames of its own and exchanges
+ * whole batches with the pool: a batch is a chain of frames whose second word links batches, so moving 32 frames
+ * between a CPU and the pool is a few instructions under the pool's lock.
+ */
+#include "arch/arch.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "mm/commit.h"
+#include "mm/kalloc.h"
+#include "sched/sched.h"
+
+#define BATCH 32
+
+struct free_frame {
+    struct free_frame *next;            /* in its chain */
+    struct free_frame *next_batch;      /* in the pool: the next chain */
+    size_t             batch_length;    /* in the pool: frames of this chain */
+};
+
+struct frame_list {
+    struct spinlock    lock;
+    struct free_frame *head;            /* a CPU: a chain of frames; the pool: a chain of batches */
+    size_t             count;           /* frames */
+} ALIGNED(64);
+
+static struct frame_list pool = { .lock = SPINLOCK_INIT("frame pool", RANK_PAGES) };
+static struct frame_list lists[CPUS_MAX];
+static struct page *pages;              /* one for each frame of [first_frame, last_frame) */
+static uintptr_t first_frame, last_frame;
+static size_t total_frames;
+static uintptr_t reserved_start, reserved_end;
+
+static size_t (*shrink_cache)(size_t nframes);
+static size_t (*count_reclaimable)(void);
+
+void kalloc_set_shrinker(size_t (*shrink)(size_t), size_t (*reclaimable)(void))
+{
+    shrink_cache = shrink;
+    count_reclaimable = reclaimable;
+}
+
+size_t frames_reclaimable(void) { return count_reclaimable != NULL ? count_reclaimable() : 0; }
+size_t frames_total(void) { return total_frames; }
+
+size_t frames_free(void)
+{
+    size_t n = __atomic_load_n(&pool.count, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < CPUS_MAX; i++)
+        n += __atomic_load_n(&lists[i].count, __ATOMIC_RELAXED);
+    return n;
+}
+
+struct page *page_of(const void *page)
+{
+    uintptr_t a = (uintptr_t)page;
+    if (UNLIKELY(a < first_frame || a >= last_frame || (a & PAGE_MASK) != 0))
+        panic("%p is no frame of the allocator", page);
+    return &pages[(a - first_frame) >> PAGE_SHIFT];
+}
+
+/* ---- Poison: debug builds fill a free frame behind its links and look whether somebody wrote there. */
+#ifdef DEBUG
+static void poison(struct free_frame *f) { memset(f + 1, POISON_FREE, PAGE_SIZE - sizeof(*f)); }
+
+static void check_poison(struct free_frame *f)
+{
+    const uint64_t *word = (const uint64_t *)(f + 1);
+    for (size_t i = 0; i < (PAGE_SIZE - sizeof(*f)) / 8; i++)
+        if (word[i] != 0x0101010101010101ul * POISON_FREE)
+            panic("free frame %p was written at %p: 0x%lx", (void *)f, (const void *)&word[i], word[i]);
+}
+#else
+static void poison(struct free_frame *f) { (void)f; }
+static void check_poison(struct free_frame *f) { (void)f; }
+#endif
+
+/* ---- Lists */
+
+static void put_batch(struct free_frame *chain, size_t length)
+{
+    chain->batch_length = length;
+    acquire(&pool.lock);
+    chain->next_batch = pool.head;
+    pool.head = chain;
+    pool.count += length;
+    release(&pool.lock);
+}
+
+static struct free_frame *take_batch(size_t *length)
+{
+    acquire(&pool.lock);
+    struct free_frame *chain = pool.head;
+    *length = 0;
+    if (chain != NULL) {
+        *length = chain->batch_length;
+        pool.head = chain->next_batch;
+        pool.count -= *length;
+    }
+    release(&pool.lock);
+    return chain;
+}
+
+static struct free_frame *pop(struct frame_list *l)
+{
+    if (__atomic_load_n(&l->count, __ATOMIC_RELAXED) == 0)
+        return NULL;
+    acquire(&l->lock);
+    struct free_frame *f = l->head;
+    if (f != NULL) {
+        l->head = f->next;
+        l->count--;
+    }
+    release(&l->lock);
+    return f;
+}
+
+/* push -- returns a chain of BATCH frames that no longer fit this list and go to the pool, or NULL. */
+static struct free_frame *push(struct frame_list *l, struct free_frame *f)
+{
+    struct free_frame *surplus = NULL;
+    acquire(&l->lock);
+    f->next = l->head;
+    l->head = f;
+    if (++l->count == 2 * BATCH) {                      /* keep the warm half, give the cold one away */
+        struct free_frame *last = f;
+        for (unsigned i = 1; i < BATCH; i++)
+            last = last->next;
+        surplus = last->next;
+        last->next = NULL;
+        l->count = BATCH;
+    }
+    release(&l->lock);
+    return surplus;
+}
+
+/* refill -- one frame, and the rest of its batch onto this CPU's list. */
+static struct free_frame *refill(struct frame_list *l)
+{
+    size_t length;
+    struct free_frame *f = take_batch(&length);
+    if (f == NULL)
+        return NULL;
+    if (f->next != NULL) {
+        struct free_frame *last = f->next;
+        while (last->next != NULL)
+            last = last->next;
+        acquire(&l->lock);
+        last->next = l->head;
+        l->head = f->next;
+        l->count += length - 1;
+        release(&l->lock);
+    }
+    return f;
+}
+
+static struct free_frame *take_free_frame(void)
+{
+    struct frame_list *mine = &lists[this_cpu()->id];
+    struct free_frame *f = pop(mine);
+    if (f == NULL)
+        f = refill(mine);
+    for (unsigned i = 0; f == NULL && i < cpus_online; i++)
+        f = pop(&lists[i]);                             /* the last frames may lie in another CPU's list */
+    return f;
+}
+
+/* ---- The interface */
+
+void *alloc_page_raw(void)
+{
+    irq_push();
+#ifdef DEBUG
+    struct task *self = current();                      /* T-2: the n-th allocation of the chosen task fails */
+    if (UNLIKELY(self->fail_alloc_at != 0) && --self->fail_alloc_at == 0) {
+        irq_pop();
+        return NULL;
+    }
+#endif
+    struct free_frame *f = take_free_frame();
+    if (f == NULL && shrink_cache != NULL && shrink_cache(BATCH) > 0)
+        f = take_free_frame();
+    irq_pop();
+    if (f == NULL)
+        return NULL;
+    check_poison(f);
+    struct page *p = page_of(f);
+    KASSERT(p->refs == 0);
+    __atomic_store_n(&p->refs, 1, __ATOMIC_RELAXED);
+    p->entries = 0;
+    p->flags = 0;
+    return f;
+}
+
+void *alloc_page(void)
+{
+    void *page = alloc_page_raw();
+    if (page != NULL)
+        clear_page(page);
+    return page;
+}
+
+void page_share(void *page)
+{
+    uint32_t before = __atomic_fetch_add(&page_of(page)->refs, 1, __ATOMIC_RELAXED);
+    KASSERT(before > 0);
+}
+
+unsigned page_refs(const void *page) { return __atomic_load_n(&page_of(page)->refs, __ATOMIC_ACQUIRE); }
+
+void free_page(void *page)
+{
+    struct page *p = page_of(page);
+    uint32_t before = __atomic_fetch_sub(&p->refs, 1, __ATOMIC_ACQ_REL);
+    if (UNLIKELY(before == 0))
+        panic("frame %p freed twice", page);
+    if (before > 1)
+        return;
+    if (p->flags & PAGE_PROMISED)
+        commit_frame_freed();
+    struct free_frame *f = page;
+    poison(f);
+    irq_push();
+    struct free_frame *surplus = push(&lists[this_cpu()->id], f);
+    irq_pop();
+    if (surplus != NULL)
+        put_batch(surplus, BATCH);
+}
+
+/* ---- Start */
+
+void kalloc_reserve(uintptr_t start, uintptr_t end)
+{
+    reserved_start = PAGE_DOWN(start);
+    reserved_end = PAGE_UP(end);
+}
+
+void init_kalloc(uintptr_t start, uintptr_t end)
+{
+    for (unsigned i = 0; i < CPUS_MAX; i++)
+        spinlock_init(&lists[i].lock, "frame list", RANK_PAGES);
+    first_frame = PAGE_UP(start);
+    last_frame = PAGE_DOWN(end);
+    pages = (struct page *)first_frame;
+    size_t descriptors = (last_frame - first_frame) >> PAGE_SHIFT;
+    memset(pages, 0, descriptors * sizeof(struct page));
+    first_frame = PAGE_UP(pages + descriptors);
+
+    struct free_frame *chain = NULL;
+    size_t length = 0;
+    for (uintptr_t a = last_frame; a > first_frame; ) {         /* downwards: low frames are handed out first */
+        a -= PAGE_SIZE;
+        if (a >= reserved_start && a < reserved_end)
+            continue;
+        struct free_frame *f = (struct free_frame *)a;
+        poison(f);
+        f->next = chain;
+        chain = f;
+        total_frames++;
+        if (++length == BATCH) {
+            put_batch(chain, length);
+            chain = NULL;
+            length = 0;
+        }
+    }
+    if (length > 0)
+        put_batch(chain, length);
+    printk("kalloc: %zu frames of 4 KiB free (%zu MiB)\n", total_frames, total_frames >> 8);
+}

@@ -1,0 +1,45 @@
+/* kalloc.h -- physical page frames. Owner: whoever holds a reference; the last free_page() gives the frame back.
+ *
+ * Free frames are threaded into lists through themselves: one list per CPU and a common pool from which CPUs refill
+ * and to which they drain in batches, so that CPUs do not meet on one lock. struct page, one a frame, counts
+ * references. Debug builds fill free frames with POISON_FREE and check it when they are handed out. */
+#ifndef MM_KALLOC_H
+#define MM_KALLOC_H
+
+#include "lib/types.h"
+
+#define POISON_FREE 0x05
+
+struct page {
+    uint32_t refs;                      /* 0: free. Atomic */
+    uint16_t entries;                   /* a page-table page: how many entries are in use. The vm lock's */
+    uint16_t flags;                     /* PAGE_* */
+};
+#define PAGE_PROMISED 1                 /* backs a charged page: see commit.h */
+
+/* init_kalloc -- put every frame of [start, end) that is not reserved on the free list. Boot CPU, once.
+ * kalloc_reserve must be called first for each range that must stay untouched (initrd). */
+void   kalloc_reserve(uintptr_t start, uintptr_t end);
+void   init_kalloc(uintptr_t start, uintptr_t end);
+
+/* alloc_page -- one zeroed frame, or NULL if there is none even after asking the cache to shrink. The caller owns one
+ * reference. Any context; never suspends. alloc_page_raw: contents undefined, for callers that overwrite all of it. */
+MUST_CHECK void *alloc_page(void);
+MUST_CHECK void *alloc_page_raw(void);
+
+/* free_page -- drop one reference; at zero the frame is free. Misaligned, out of range or already free: panic. */
+void   free_page(void *page);
+void   page_share(void *page);          /* one more reference, before it is published */
+unsigned page_refs(const void *page);
+struct page *page_of(const void *page);
+
+size_t frames_total(void);              /* usable frames */
+size_t frames_free(void);               /* exact when nobody allocates meanwhile */
+
+/* kalloc_set_shrinker -- upcall (mm -> fs): `shrink(n)` gives back up to n clean cache frames at once and returns how
+ * many; `reclaimable()` tells how many it could. Both: any context, may take RANK_FS locks only by try_acquire, never
+ * suspend. */
+void   kalloc_set_shrinker(size_t (*shrink)(size_t nframes), size_t (*reclaimable)(void));
+size_t frames_reclaimable(void);
+
+#endif

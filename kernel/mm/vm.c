@@ -1,0 +1,489 @@
+/*
+ * vm.c -- user address spaces: granting, faulting in, sharing at fork, taking back.
+ *
+ * Owns:     struct vm, its areas and its page table.
+ * Locks:    vm->lock. Frames, tables and promises are taken under it; nothing suspends.
+ * Not here: the format of an entry (arch/), user pointers in system calls (usercopy.c), what a failed fault means for
+ *           the task (sys/trap.c).
+ *
+ * The page-fault path: trap.S -> sys/trap.c -> vm_fault() -> make_present() -> map_fresh() or break_cow().
+ */
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "mm/commit.h"
+#include "mm/kalloc.h"
+#include "mm/slab.h"
+#include "mm/vm.h"
+
+static struct slab_cache vm_cache = SLAB_CACHE("vm", struct vm);
+static struct slab_cache area_cache = SLAB_CACHE("area", struct area);
+struct spinlock kernel_map_lock = SPINLOCK_INIT("kernel map", RANK_VM);
+struct vm_counters vm_counters;
+
+static void count(uint64_t *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
+
+void init_vm(void) { map_kernel_memory(); }
+
+bool vm_range_ok(uintptr_t va, size_t nbytes)
+{
+    if (va >= REGION_BASE && va < REGION_END)
+        return nbytes <= REGION_END - va;
+    return va >= USER_BASE && va < USER_LIMIT && nbytes <= USER_LIMIT - va;
+}
+
+/* ---- Areas */
+
+static size_t pages_of(const struct area *a) { return (a->end - a->start) >> PAGE_SHIFT; }
+
+static struct area *area_new(struct vm *vm)
+{
+    for (unsigned i = 0; i < AREAS_INSIDE; i++)
+        if ((vm->inside_used & 1u << i) == 0) {
+            vm->inside_used |= 1u << i;
+            return &vm->areas_inside[i];
+        }
+    return slab_alloc(&area_cache);
+}
+
+static void area_free(struct vm *vm, struct area *a)
+{
+    if (vm->hint == a)
+        vm->hint = NULL;
+    list_remove(&a->link);
+    if (a >= vm->areas_inside && a < vm->areas_inside + AREAS_INSIDE)
+        vm->inside_used &= ~(1u << (a - vm->areas_inside));
+    else
+        slab_free(&area_cache, a);
+}
+
+struct area *vm_find_area(struct vm *vm, uintptr_t va)
+{
+    struct area *a = vm->hint;
+    if (a != NULL && va >= a->start && va < a->end)
+        return a;
+    list_for_each(a, &vm->areas, link)
+        if (va < a->end) {
+            if (va < a->start)
+                return NULL;
+            vm->hint = a;
+            return a;
+        }
+    return NULL;
+}
+
+/* insert_area -- vm->lock held, or nobody else knows the vm. */
+static int insert_area(struct vm *vm, uintptr_t start, uintptr_t end, enum area_kind kind, unsigned access, unsigned flags)
+{
+    struct area *after;
+    if (start >= end || ((start | end) & PAGE_MASK) != 0 || !vm_range_ok(start, end - start))
+        return -EINVAL;
+    list_for_each(after, &vm->areas, link)
+        if (start < after->end)
+            break;
+    if (&after->link != &vm->areas && after->start < end)
+        return -EINVAL;
+    struct area *a = area_new(vm);
+    if (a == NULL)
+        return -ENOMEM;
+    *a = (struct area){ .start = start, .end = end, .kind = (uint8_t)kind, .access = (uint8_t)access,
+                        .flags = (uint8_t)flags };
+    list_push_back(&after->link, &a->link);             /* in front of `after` */
+    vm->reserved += pages_of(a);
+    return 0;
+}
+
+int vm_add_area(struct vm *vm, uintptr_t start, uintptr_t end, enum area_kind kind, unsigned access, unsigned flags)
+{
+    size_t charge = (flags & AREA_CHARGED) ? (end - start) >> PAGE_SHIFT : 0;
+    acquire(&vm->lock);
+    int err = commit_charge(charge);
+    if (err == 0) {
+        err = insert_area(vm, start, end, kind, access, flags);
+        if (err != 0)
+            commit_release(charge);
+    }
+    release(&vm->lock);
+    return err;
+}
+
+/* resize_area -- to other bounds; the caller has made sure that there is room. */
+static int resize_area(struct vm *vm, struct area *a, uintptr_t start, uintptr_t end)
+{
+    size_t before = pages_of(a), after = (end - start) >> PAGE_SHIFT;
+    if (a->flags & AREA_CHARGED) {
+        if (after > before && commit_charge(after - before) != 0)
+            return -ENOMEM;
+        if (after < before)
+            commit_release(before - after);
+    }
+    a->start = start;
+    a->end = end;
+    vm->reserved += after - before;
+    return 0;
+}
+
+/* ---- Walking the present part of a range: one run is the entries of one leaf table inside [va, end). */
+
+struct run { pte_t *first; unsigned length; uintptr_t va; };
+
+static bool next_run(pte_t *root, uintptr_t *va, uintptr_t end, struct run *run)
+{
+    while (*va < end) {
+        uintptr_t boundary = (*va & ~(pt_span(1) - 1)) + pt_span(1);
+        uintptr_t stop = MIN(boundary, end);
+        pte_t *table = leaf_table(root, va_of(*va), false);
+        run->va = *va;
+        *va = stop;
+        if (table != NULL) {
+            run->first = &table[pt_index(run->va, 0)];
+            run->length = (unsigned)((stop - run->va) >> PAGE_SHIFT);
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct page *table_page(pte_t *entry) { return page_of((void *)PAGE_DOWN(entry)); }
+
+/* ---- Faults */
+
+static int map_fresh(struct vm *vm, struct area *area, pte_t *entry)
+{
+    bool promised = (area->flags & AREA_CHARGED) != 0;
+    if (!promised && !commit_may_overcommit())
+        return -ENOMEM;
+    void *frame = alloc_page();
+    if (frame == NULL)
+        return -ENOMEM;
+    if (promised)
+        commit_frame_used(frame);
+    __atomic_store_n(&entry->bits, pte_make(frame, area->access | PTE_USER).bits, __ATOMIC_RELEASE);    /* M4 */
+    table_page(entry)->entries++;
+    vm->resident++;
+    count(&vm_counters.demand_faults);
+    return 0;
+}
+
+static void shoot_down(struct vm *vm)
+{
+    uint64_t cpus_mask = __atomic_load_n(&vm->space.cpus, __ATOMIC_SEQ_CST);
+    if ((cpus_mask & ~(1ul << this_cpu()->id)) != 0)
+        count(&vm_counters.shootdowns);
+    flush_cpus(cpus_mask);
+}
+
+/* break_cow -- a write to a private page that is or was shared. The count is stable enough: other sharers can only go
+ * away or, under their own vm's lock, copy; nobody can begin to share this page without our lock (M2). */
+static int break_cow(struct vm *vm, struct area *area, pte_t *entry)
+{
+    void *frame = pte_frame(*entry);
+    unsigned rights = area->access | PTE_USER;
+    if (page_refs(frame) == 1) {
+        __atomic_store_n(&entry->bits, pte_make(frame, rights).bits, __ATOMIC_RELEASE);
+        count(&vm_counters.cow_upgrades);
+        return 0;
+    }
+    if (!(area->flags & AREA_CHARGED) && !commit_may_overcommit())
+        return -ENOMEM;
+    void *copy = alloc_page_raw();
+    if (copy == NULL)
+        return -ENOMEM;
+    copy_page(copy, frame);
+    if (area->flags & AREA_CHARGED)
+        commit_frame_used(copy);
+    __atomic_store_n(&entry->bits, pte_make(copy, rights).bits, __ATOMIC_RELEASE);
+    shoot_down(vm);                                     /* nobody reads the old frame through us any more, ... */
+    free_page(frame);                                   /* ... so our reference may go */
+    count(&vm_counters.cow_copies);
+    return 0;
+}
+
+/* grow_stack -- the stack area reaches down to va, if that is where a stack may grow. */
+static struct area *grow_stack(struct vm *vm, uintptr_t va)
+{
+    struct area *a;
+    if (va >= USER_STACK_TOP || va < USER_STACK_TOP - STACK_MAX_BYTES)
+        return NULL;
+    list_for_each(a, &vm->areas, link)
+        if (a->kind == AREA_STACK)
+            return resize_area(vm, a, PAGE_DOWN(va), a->end) == 0 ? a : NULL;
+    return NULL;
+}
+
+/* make_present -- the heart of vm_fault(): decides from (area, access, present entry). vm->lock is held. */
+static int make_present(struct vm *vm, uintptr_t va, unsigned access, bool *was_there)
+{
+    struct area *area = vm_find_area(vm, va);
+    if (area == NULL)
+        area = grow_stack(vm, va);
+    if (area == NULL || (area->access & access) == 0)
+        return -EFAULT;
+
+    pte_t *table = leaf_table(vm->space.root, va_of(va), true);
+    if (table == NULL)
+        return -ENOMEM;
+    pte_t *entry = &table[pt_index(va, 0)];
+    if (!pte_valid(*entry)) {
+        int err = map_fresh(vm, area, entry);
+        if (err != 0)
+            leaf_table_release(vm->space.root, va_of(va));      /* perhaps made for nothing */
+        return err;
+    }
+    if (pte_flags(*entry) & access) {
+        *was_there = true;
+        return 0;
+    }
+    if (access == PTE_WRITE && (pte_flags(*entry) & PTE_COW))
+        return break_cow(vm, area, entry);
+    return -EFAULT;
+}
+
+int vm_ensure(struct vm *vm, uintptr_t va, unsigned access)
+{
+    bool was_there = false;
+    acquire(&vm->lock);
+    int err = make_present(vm, PAGE_DOWN(va), access, &was_there);
+    release(&vm->lock);
+    return err;
+}
+
+int vm_fault(struct vm *vm, uintptr_t va, unsigned access)
+{
+    bool was_there = false;
+    acquire(&vm->lock);
+    int err = make_present(vm, PAGE_DOWN(va), access, &was_there);
+    if (was_there)
+        flush_local();          /* M5: another path was faster, or this hart kept an old entry. Just retry. */
+    release(&vm->lock);
+    return err;
+}
+
+void *vm_page(struct vm *vm, uintptr_t va)
+{
+    if (vm_ensure(vm, va, PTE_READ) != 0)
+        return NULL;
+    return pte_frame(*leaf_find(vm->space.root, va_of(va)));
+}
+
+/* ---- Taking back */
+
+void vm_unmap_range(struct vm *vm, uintptr_t start, uintptr_t end)
+{
+    struct run run;
+    size_t dropped = 0;
+
+    for (uintptr_t va = start; next_run(vm->space.root, &va, end, &run); )
+        for (unsigned i = 0; i < run.length; i++)
+            if (pte_valid(run.first[i])) {
+                run.first[i] = pte_invalidate(run.first[i]);    /* M1: clear, remembering the frame ... */
+                dropped++;
+            }
+    if (dropped == 0)
+        return;
+    shoot_down(vm);                                             /* ... fence wherever it may live ... */
+    for (uintptr_t va = start; next_run(vm->space.root, &va, end, &run); ) {
+        for (unsigned i = 0; i < run.length; i++)
+            if (!pte_none(run.first[i])) {
+                free_page(pte_frame(run.first[i]));             /* ... and only then free */
+                run.first[i].bits = 0;
+                table_page(run.first)->entries--;
+            }
+        leaf_table_release(vm->space.root, va_of(run.va));
+    }
+    vm->resident -= dropped;
+}
+
+/* free_range -- the same for an address space that no CPU has loaded: no fence, one pass. */
+static void free_range(struct vm *vm, uintptr_t start, uintptr_t end)
+{
+    struct run run;
+    for (uintptr_t va = start; next_run(vm->space.root, &va, end, &run); ) {
+        unsigned freed = 0;
+        for (unsigned i = 0; i < run.length; i++)
+            if (pte_valid(run.first[i])) {
+                free_page(pte_frame(run.first[i]));
+                run.first[i].bits = 0;
+                freed++;
+            }
+        table_page(run.first)->entries -= freed;
+        vm->resident -= freed;
+        leaf_table_release(vm->space.root, va_of(run.va));
+    }
+}
+
+void vm_free(struct vm *vm)
+{
+    struct area *a, *next;
+    KASSERT(vm->space.cpus == 0);
+    list_for_each_safe(a, next, &vm->areas, link) {
+        free_range(vm, a->start, a->end);
+        if (a->flags & AREA_CHARGED)
+            commit_release(pages_of(a));
+        area_free(vm, a);
+    }
+    KASSERT(vm->resident == 0);
+    pagetable_free(vm->space.root);
+    slab_free(&vm_cache, vm);
+}
+
+/* ---- Making */
+
+struct vm *vm_new(void)
+{
+    struct vm *vm = slab_alloc(&vm_cache);
+    if (vm == NULL)
+        return NULL;
+    vm->space.root = pagetable_new();
+    if (vm->space.root == NULL) {
+        slab_free(&vm_cache, vm);
+        return NULL;
+    }
+    spinlock_init(&vm->lock, "address space", RANK_VM);
+    list_init(&vm->areas);
+    return vm;
+}
+
+static int copy_areas(struct vm *child, struct vm *parent)
+{
+    struct area *a;
+    list_for_each(a, &parent->areas, link) {
+        struct area *copy = area_new(child);
+        if (copy == NULL)
+            return -ENOMEM;
+        size_t charge = (a->flags & AREA_CHARGED) ? pages_of(a) : 0;
+        *copy = *a;
+        list_push_back(&child->areas, &copy->link);
+        if (commit_charge(charge) != 0) {
+            copy->flags = 0;                            /* so that vm_free() releases what was charged, not more */
+            return -ENOMEM;
+        }
+        child->reserved += pages_of(a);
+    }
+    child->heap_start = parent->heap_start;
+    child->brk = parent->brk;
+    return 0;
+}
+
+/* share_run -- both sides get the same frames; a private writable page becomes read-only and COW in both. */
+static void share_run(struct vm *child, struct run *run, pte_t *to)
+{
+    unsigned shared = 0;
+    for (unsigned i = 0; i < run->length; i++) {
+        pte_t entry = run->first[i];
+        if (!pte_valid(entry))
+            continue;
+        void *frame = pte_frame(entry);
+        unsigned flags = pte_flags(entry);
+        if (flags & PTE_WRITE) {
+            entry = pte_make(frame, (flags & ~PTE_WRITE) | PTE_COW);
+            run->first[i] = entry;
+        }
+        page_share(frame);                              /* M2: counted before it is published */
+        to[i] = entry;
+        shared++;
+    }
+    table_page(to)->entries += shared;
+    child->resident += shared;
+}
+
+static int share_pages(struct vm *child, struct vm *parent)
+{
+    struct area *a;
+    struct run run;
+    list_for_each(a, &parent->areas, link)
+        for (uintptr_t va = a->start; next_run(parent->space.root, &va, a->end, &run); ) {
+            pte_t *table = leaf_table(child->space.root, va_of(run.va), true);
+            if (table == NULL)
+                return -ENOMEM;
+            share_run(child, &run, &table[pt_index(run.va, 0)]);
+            leaf_table_release(child->space.root, va_of(run.va));
+        }
+    return 0;
+}
+
+struct vm *vm_fork(struct vm *parent)
+{
+    struct vm *child = vm_new();
+    if (child == NULL)
+        return NULL;
+    acquire(&parent->lock);
+    int err = copy_areas(child, parent);
+    if (err == 0)
+        err = share_pages(child, parent);
+    shoot_down(parent);         /* M6: no CPU may write a shared frame through an old writable translation */
+    release(&parent->lock);
+    if (err != 0) {
+        vm_free(child);         /* the parent's pages stay COW with one owner: its next write upgrades them */
+        return NULL;
+    }
+    return child;
+}
+
+/* ---- The heap: areas of kind AREA_HEAP from heap_start up to brk, charged and lazy ones as they were asked for. */
+
+static struct area *last_heap_area(struct vm *vm)
+{
+    struct area *a, *last = NULL;
+    list_for_each(a, &vm->areas, link)
+        if (a->kind == AREA_HEAP)
+            last = a;
+    return last;
+}
+
+static int extend_heap(struct vm *vm, uintptr_t from, uintptr_t to, unsigned flags)
+{
+    struct area *last = last_heap_area(vm);
+    if (last != NULL && last->flags == flags)
+        return resize_area(vm, last, last->start, to);
+    int err = (flags & AREA_CHARGED) ? commit_charge((to - from) >> PAGE_SHIFT) : 0;
+    if (err == 0) {
+        err = insert_area(vm, from, to, AREA_HEAP, PTE_READ | PTE_WRITE, flags);
+        if (err != 0 && (flags & AREA_CHARGED))
+            commit_release((to - from) >> PAGE_SHIFT);
+    }
+    return err;
+}
+
+static void shrink_heap(struct vm *vm, uintptr_t to)
+{
+    struct area *last;
+    while ((last = last_heap_area(vm)) != NULL && last->end > to) {
+        uintptr_t keep = MAX(last->start, to);
+        vm_unmap_range(vm, keep, last->end);
+        (void)resize_area(vm, last, last->start, keep);         /* shrinking cannot fail */
+        if (keep == last->start)
+            area_free(vm, last);
+    }
+}
+
+long vm_grow_heap(struct vm *vm, intptr_t delta, bool lazy)
+{
+    acquire(&vm->lock);
+    uintptr_t old = vm->brk;
+    long result = (long)old;
+    if (delta > 0 && (uintptr_t)delta > USER_IMAGE_END - old)
+        result = -ENOMEM;
+    else if (delta < 0 && (uintptr_t)-delta > old - vm->heap_start)
+        result = -EINVAL;
+    else {
+        uintptr_t from = PAGE_UP(old), to = PAGE_UP(old + (uintptr_t)delta);
+        int err = to > from ? extend_heap(vm, from, to, lazy ? 0 : AREA_CHARGED) : 0;
+        if (to < from)
+            shrink_heap(vm, to);
+        if (err == 0)
+            vm->brk = old + (uintptr_t)delta;
+        else
+            result = -ENOMEM;
+    }
+    release(&vm->lock);
+    return result;
+}
+
+int vm_oom_score(struct vm *vm, int adj)
+{
+    acquire(&vm->lock);
+    long held = (long)(vm->resident + pagetable_pages(vm->space.root));
+    release(&vm->lock);
+    long score = adj + 1000 * held / (long)frames_total();
+    return (int)(score < 0 ? 0 : MIN(score, 1000));
+}

@@ -1,0 +1,91 @@
+/* vm.h -- a user address space: what a task has been granted (areas) and what of it is in frames (page table).
+ *
+ * Granting costs nothing; the first touch of a page faults and vm_fault() maps a frame. fork shares the frames of
+ * private pages read-only and a write makes the copy. Every edit of a user page table is made in vm.c, malloco.c or
+ * tamalloc.c under vm->lock, and every removal is: clear, fence wherever it may live, then free (M1). */
+#ifndef MM_VM_H
+#define MM_VM_H
+
+#include "arch/arch.h"
+#include "sched/sched.h"
+
+enum area_kind { AREA_IMAGE, AREA_HEAP, AREA_STACK, AREA_TAMALLOC };
+
+#define AREA_CHARGED 1u                 /* its pages were promised: see commit.h */
+#define AREAS_INSIDE 16                 /* the first areas live inside struct vm; further ones come from a slab */
+
+struct area {
+    struct list link;                   /* vm->areas, ascending, never overlapping */
+    uintptr_t   start, end;             /* page-aligned, half-open */
+    uint8_t     kind;                   /* enum area_kind */
+    uint8_t     access;                 /* PTE_READ | PTE_WRITE | PTE_EXEC */
+    uint8_t     flags;                  /* AREA_* */
+};
+
+struct vm {
+    struct address_space space;         /* root and the CPUs that have it loaded */
+    struct spinlock lock;               /* all that follows, and the page table */
+    struct list   areas;
+    struct area  *hint;                 /* the area found last */
+    uintptr_t     heap_start;           /* page-aligned, behind the image */
+    uintptr_t     brk;                  /* end of the heap as the program sees it: any byte */
+    size_t        resident;             /* present user pages; a shared frame counts in each sharer */
+    size_t        reserved;             /* pages of all areas */
+    unsigned      inside_used;          /* bit map of areas_inside */
+    struct area   areas_inside[AREAS_INSIDE];
+};
+
+static inline struct vm *vm_of(const struct task *t)
+{
+    return t->space == NULL ? NULL : container_of(t->space, struct vm, space);
+}
+
+/* vm_counters -- events since boot, for kcounters(). Written by atomic adds. */
+struct vm_counters { uint64_t demand_faults, cow_copies, cow_upgrades, shootdowns; };
+extern struct vm_counters vm_counters;
+
+void init_vm(void);                     /* the kernel's page table; paging still off */
+
+/* vm_new -- an empty address space, or NULL. vm_free -- all its frames and tables go; no CPU has it loaded.
+ * vm_fork -- a copy that shares the frames of private pages until one side writes. NULL: no memory, or more is promised
+ * than there is; the parent is as before. The caller runs in `parent`. */
+MUST_CHECK struct vm *vm_new(void);
+void vm_free(struct vm *vm);
+MUST_CHECK struct vm *vm_fork(struct vm *parent);
+
+/* vm_add_area -- grant [start, end). 0, -ENOMEM, -EINVAL (overlaps, or outside user space). */
+MUST_CHECK int vm_add_area(struct vm *vm, uintptr_t start, uintptr_t end, enum area_kind kind, unsigned access,
+                           unsigned flags);
+struct area *vm_find_area(struct vm *vm, uintptr_t va);         /* vm->lock held; NULL: not granted */
+
+/* vm_fault -- make one page usable for `access` (one of PTE_READ, PTE_WRITE, PTE_EXEC), whoever asks.
+ *   returns  0: retry the access; -EFAULT: not granted, or not for this; -ENOMEM: granted, and there is no frame
+ *   context  no lock of rank RANK_VM or below; never suspends */
+MUST_CHECK int vm_fault(struct vm *vm, uintptr_t va, unsigned access);
+
+/* vm_ensure -- as vm_fault(), for a page that is probably there already: no fence then. */
+MUST_CHECK int vm_ensure(struct vm *vm, uintptr_t va, unsigned access);
+
+/* vm_page -- exec: the frame behind `va`, made present like by a read; NULL: not granted, or no memory. The caller is the
+ * only user of this vm and may write the frame. */
+MUST_CHECK void *vm_page(struct vm *vm, uintptr_t va);
+
+/* vm_unmap_range -- drop all pages of [start, end) in M1's order; areas are not changed. vm->lock held. */
+void vm_unmap_range(struct vm *vm, uintptr_t start, uintptr_t end);
+
+/* vm_grow_heap -- move the end of the heap by delta bytes. lazy: not charged (overcommit).
+ * Returns the old end, or -ENOMEM, -EINVAL (below its start); nothing changed then. */
+MUST_CHECK long vm_grow_heap(struct vm *vm, intptr_t delta, bool lazy);
+
+/* vm_oom_score -- R004-4: adj + permille of all frames that this address space holds, clamped to 0..1000. */
+int vm_oom_score(struct vm *vm, int adj);
+
+/* vm_range_ok -- may a user program own all of [va, va + nbytes)? Only a check of numbers. */
+bool vm_range_ok(uintptr_t va, size_t nbytes);
+
+/* kernel_map_lock -- guards later edits of kernel_pagetable (demo tasks). */
+extern struct spinlock kernel_map_lock;
+
+#define STACK_MAX_BYTES (8ul << 20)     /* how far a user stack may grow */
+
+#endif

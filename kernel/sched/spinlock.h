@@ -1,0 +1,74 @@
+/* spinlock.h -- mutual exclusion between CPUs for short sections, and the order in which locks are taken.
+ *
+ * Interrupts stay off while one is held, and the holder must not suspend. Debug builds check that ranks strictly grow,
+ * that nobody takes a lock twice, and that the releaser is the holder.
+ *
+ * The rank table (outer first). A CPU that holds a lock may only take locks further down. Sleep locks have ranks too;
+ * a spinlock is always further down than any sleep lock, since nothing may suspend while holding a spinlock.
+ *
+ * Rank        Lock                     Guards                                             Kind
+ * RENAME      fs rename lock           the shape of the directory tree                    sleep
+ * INODE       inode->lock              one file's size and block map                      sleep
+ * INODE2      a second inode's lock    parent before child, else by address               sleep
+ * LOG         log commit lock          one commit at a time                               sleep
+ * BUFFER      cache buffer's lock      one block's contents                               sleep
+ * PIPE        pipe->lock               one pipe's ring and ends                           spin
+ * FILES       files->lock, file table  descriptors, reference counts                      spin
+ * FS          short fs locks           cache hash and lists, log state, inode table       spin
+ * CONSOLE_IN  console input lock       line buffer, terminal mode and group               spin
+ * DISK        disk request queue       descriptors in flight                              spin
+ * FAMILY      family_lock              parent, children, zombies; wait and exit           spin
+ * TASKS       tasks_lock               the list of all tasks, the pid table               spin
+ * VM          vm->lock                 one address space: areas, page table               spin
+ * COMMIT      commit lock              promised pages                                     spin
+ * CLOCK       clock wheel              sleepers by deadline                               spin
+ * SLEEPGUARD  sleeplock's guard        holder and waiters of a sleep lock                 spin
+ * WAIT        wait bucket              who waits for what; a waiting task's state         spin
+ * RUNQ        cpu->rq_lock             one CPU's run queue                                spin
+ * SLAB        slab cache               partly used pages of a cache                       spin
+ * PAGES       kalloc lists             free frames                                        spin
+ * CONSOLE     console output lock      the output ring and the UART                       spin, always last
+ */
+#ifndef SCHED_SPINLOCK_H
+#define SCHED_SPINLOCK_H
+
+#include "lib/types.h"
+
+enum lock_rank {
+    RANK_NONE,                          /* never checked: boot and panic only */
+    RANK_RENAME, RANK_INODE, RANK_INODE2, RANK_LOG, RANK_BUFFER, RANK_LAST_SLEEP = RANK_BUFFER,
+    RANK_PIPE, RANK_FILES, RANK_FS, RANK_CONSOLE_IN, RANK_DISK, RANK_FAMILY, RANK_TASKS, RANK_VM, RANK_COMMIT,
+    RANK_CLOCK, RANK_SLEEPGUARD, RANK_WAIT, RANK_RUNQ, RANK_SLAB, RANK_PAGES, RANK_CONSOLE,
+};
+
+struct spinlock {
+    uint32_t       locked;              /* 1 while held */
+    uint16_t       rank;                /* enum lock_rank */
+    const char    *name;
+#ifdef DEBUG
+    struct task   *holder;              /* who holds it */
+#endif
+};
+
+#define SPINLOCK_INIT(the_name, the_rank) { .locked = 0, .rank = (the_rank), .name = (the_name) }
+
+void spinlock_init(struct spinlock *lock, const char *name, enum lock_rank rank);
+
+/* acquire, release -- any context, also interrupt handlers. Interrupts go off with the first lock and come back as
+ * they were with the last. */
+void acquire(struct spinlock *lock);
+void release(struct spinlock *lock);
+MUST_CHECK bool try_acquire(struct spinlock *lock);
+
+/* spinlock_held -- does this task hold it? For assertions: release builds only know that somebody does. */
+bool spinlock_held(const struct spinlock *lock);
+
+/* irq_push, irq_pop -- interrupts off, counted per task: the last pop brings them back. */
+void irq_push(void);
+void irq_pop(void);
+
+/* lock_note_taken, lock_note_dropped -- what acquire() does for the rank check; sleep locks call them too. */
+void lock_note_taken(const void *lock, enum lock_rank rank, const char *name);
+void lock_note_dropped(const void *lock);
+
+#endif
