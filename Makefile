@@ -18,7 +18,7 @@ HOST    := build/host
 KERNEL_ELF := $(BUILD)/kernel.elf
 IMAGE   := $(BUILD)/fs.img
 DISK    ?= $(IMAGE)
-IMAGE_SIZE ?= 64M
+IMAGE_SIZE ?= 32M
 Q       := $(if $(V),,@)
 SAY     := $(if $(V),@:,@echo)
 
@@ -51,7 +51,7 @@ KERNEL += $(sort $(wildcard kernel/fs/*.c))
 KERNEL += kernel/sys/trap.c              # what a trap means
 KERNEL += kernel/sys/syscall.c kernel/sys/sys_task.c kernel/sys/sys_mem.c kernel/sys/sys_file.c
 KERNEL += kernel/sys/exec.c kernel/sys/panic.c
-KERNEL += kernel/demo/demo.c kernel/demo/tasks.c kernel/demo/selftest.c
+KERNEL += kernel/demo/demo.c kernel/demo/tasks.c kernel/demo/selftest.c kernel/demo/crash.c
 KERNEL += kernel/kmain.c
 
 PROGRAM_NAMES := $(patsubst user/bin/%.c,%,$(wildcard user/bin/*.c))

@@ -14,6 +14,7 @@
 #include "sys/syscall.h"
 #include "task/task.h"
 
+static void interrupt_group(int group) { (void)task_kill_group(group); }
 static void start_other_cpus(void);
 static void start_user(void *unused);
 
@@ -32,6 +33,8 @@ void kmain(void)
            machine.harts);
     clock_init();
     task_init();                        /* tasks can be made, none is there */
+    console_set_interrupt_hook(interrupt_group);        /* Ctrl-C */
+    console_set_debug_hook(tasks_print);                /* Ctrl-P */
     start_other_cpus();                 /* they enter at cpu_main() and sleep */
     clock_start_cpu();                  /* the tick */
     ramdisk_init();                     /* root_disk: the initrd if there is one, ... */
@@ -66,13 +69,11 @@ static void start_other_cpus(void)
             continue;
         }
         sched_add_cpu(hart, idle);
-        struct cpu *c = &cpus[cpus_online - 1];
-        if (arch_start_cpu(c) != 0)
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);        /* M16: it sees all that was set up so far */
+        if (arch_start_cpu(&cpus[cpus_online - 1]) != 0)
             panic("hart %u does not start", hart);
-        while (!__atomic_load_n(&c->online, __ATOMIC_ACQUIRE))  /* M16: they see all that was set up so far */
-            cpu_relax();
     }
-    printk("cpus: %u online, boot hart %u\n", cpus_online, machine.boot_hart);
+    printk("cpus: %u started, boot hart %u\n", cpus_online, machine.boot_hart);
 }
 
 /* init's body, in the kernel: needs a file system, and then becomes /bin/init. */

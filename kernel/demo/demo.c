@@ -1,4 +1,4 @@
-/* demo.c -- which demo was asked for: demo=tasks, demo=selftest. */
+/* demo.c -- which demo was asked for: demo=tasks, demo=selftest, demo=panic, demo=fault, demo=overflow. */
 #include "arch/arch.h"
 #include "demo/demo.h"
 #include "lib/printk.h"
@@ -10,6 +10,9 @@ bool demo_start(void)
     static const struct { const char *name; void (*body)(void *); } demos[] = {
         { "tasks", demo_tasks },
         { "selftest", demo_selftest },
+        { "panic", demo_panic },
+        { "fault", demo_fault },
+        { "overflow", demo_overflow },
     };
     char wanted[16];
     if (!option("demo", wanted, sizeof(wanted)))
@@ -20,6 +23,6 @@ bool demo_start(void)
                 panic("no memory for the demo");
             return true;
         }
-    printk("demo=%s is not known; there are: tasks selftest\n", wanted);
+    printk("demo=%s is not known; there are: tasks selftest panic fault overflow\n", wanted);
     return false;
 }

@@ -328,23 +328,22 @@ int dir_add(struct inode *dir, struct name name, uint32_t inum)
     return 0;
 }
 
-int dir_set(struct inode *dir, struct name name, uint32_t slot, uint32_t inum)
+int dir_pin(struct inode *dir, uint32_t slot, struct buffer **out)
 {
-    struct buffer *b;
-    int err = slot_block(dir, slot, &b);
-    if (err < 0)
-        return err;
-    log_modify(b);
+    return slot_block(dir, slot, out);
+}
+
+void dir_set(struct inode *dir, struct buffer *pinned, struct name name, uint32_t slot, uint32_t inum)
+{
+    log_modify(pinned);
     if (inum == 0)
-        memset(slot_in(b, slot), 0, sizeof(struct dirent));
+        memset(slot_in(pinned, slot), 0, sizeof(struct dirent));
     else
-        slot_in(b, slot)->inum = inum;
-    cache_put(b);
+        slot_in(pinned, slot)->inum = inum;
     if (inum == 0 && dir->index != NULL)
         index_remove(dir->index, hash_bytes(name.text, name.length), slot);
     dir->disk.mtime = clock_seconds();
     inode_update(dir);
-    return 0;
 }
 
 int dir_init(struct inode *dir, uint32_t parent)

@@ -16,11 +16,13 @@ MUST_CHECK int dir_empty(struct inode *dir);
 /* In an operation:
  * dir_init -- the entries of a new directory, "." and "..".
  * dir_add  -- a new entry; the name is not there yet. On error nothing has changed. DIR_ADD_CREDITS.
- * dir_set  -- the entry in `slot`, whose name is `name`, refers to `inum` now; 0: it goes. One credit. */
-#define DIR_ADD_CREDITS 6u              /* inode, entry's block, new index blocks, block maps of what is new */
+ * dir_pin, dir_set -- get the block of an entry the caller has looked up; then let that entry, called `name`, refer to
+ *             `inum`; 0: it goes. dir_set cannot fail, and leaves the buffer to the caller. One credit, and the inode's. */
+#define DIR_ADD_CREDITS 8u              /* inode, entry's block, new index blocks, block maps of what is new */
 MUST_CHECK int dir_init(struct inode *dir, uint32_t parent);
 MUST_CHECK int dir_add(struct inode *dir, struct name name, uint32_t inum);
-MUST_CHECK int dir_set(struct inode *dir, struct name name, uint32_t slot, uint32_t inum);
+MUST_CHECK int dir_pin(struct inode *dir, uint32_t slot, struct buffer **out);
+void dir_set(struct inode *dir, struct buffer *pinned, struct name name, uint32_t slot, uint32_t inum);
 
 void dir_index_free(struct inode *dir); /* drop the names in memory; also without lock when nobody refers to it */
 

@@ -36,7 +36,7 @@ void clock_init(void)
 }
 
 void clock_set_hook(void (*hook)(uint64_t tick)) { tick_hook = hook; }
-void clock_set_seed(uint64_t seed) { random_state = seed * 2 + 1; }
+void clock_set_seed(uint64_t seed) { random_state = seed == 0 ? 0 : seed * 2 + 1; }
 uint64_t clock_ticks(void) { return __atomic_load_n(&ticks, __ATOMIC_RELAXED); }
 
 uint64_t clock_uptime_us(void)

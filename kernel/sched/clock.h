@@ -20,7 +20,7 @@ void clock_interrupt(void);
 void clock_enter_idle(void);
 void clock_leave_idle(void);
 
-/* clock_set_seed -- deterministic mode: timer interrupts also at pseudo-random times 20 to 120 us apart. */
+/* clock_set_seed -- deterministic mode: timer interrupts also at pseudo-random times 20 to 120 us apart; 0: off. */
 void clock_set_seed(uint64_t seed);
 
 uint64_t clock_ticks(void);             /* handled ticks since boot */

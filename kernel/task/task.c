@@ -14,6 +14,7 @@
 #include "mm/kalloc.h"
 #include "mm/slab.h"
 #include "mm/vm.h"
+#include "sched/clock.h"
 #include "task/task.h"
 #include "task/internal.h"
 
@@ -58,6 +59,7 @@ void task_init(void)
     sched_set_stack_release(release_stack);
     limit = (unsigned)option_number("maxtasks", frames_total() / 4);
     verbose = option("verbose", buf, sizeof(buf));
+    clock_set_seed(option_number("seed", 0));
 }
 
 /* task_create -- a descriptor with a kernel stack, known to nobody yet. NULL and *error: -EAGAIN or -ENOMEM. */
