@@ -129,6 +129,7 @@ ULIB_OBJ := $(call OBJ,$(wildcard user/lib/*.c) $(wildcard user/lib/$(ARCH)/*.S)
 CRT0     := $(BUILD)/user/lib/$(ARCH)/crt0.o
 ULIB     := $(BUILD)/user/ulib.a
 BIN      := $(BUILD)/bin
+TEST_BIN := $(BUILD)/tests
 LINK_USER = $(CC) $(USER_FLAGS) -nostdlib -static -no-pie -Wl,-T,user/user.ld -Wl,--defsym=USER_BASE=$(USER_BASE) \
             -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,--build-id=none
 
@@ -136,12 +137,12 @@ $(ULIB): $(filter-out $(CRT0),$(ULIB_OBJ))
 	$(Q)rm -f $@ && $(CROSS)ar rcs $@ $^
 
 define PROGRAM_RULE
-$(BIN)/$(1): $(2) $(CRT0) $(ULIB) user/user.ld
-	$(SAY) "  LD   $(1)"
-	$(Q)mkdir -p $(BIN) && $$(LINK_USER) $(CRT0) $(2) $(ULIB) -lgcc -o $$@
+$(1): $(2) $(CRT0) $(ULIB) user/user.ld
+	$(SAY) "  LD   $(notdir $(1))"
+	$(Q)mkdir -p $(dir $(1)) && $$(LINK_USER) $(CRT0) $(2) $(ULIB) -lgcc -o $$@
 endef
-$(foreach p,$(PROGRAM_NAMES),$(eval $(call PROGRAM_RULE,$(p),$(BUILD)/user/bin/$(p).o)))
-$(foreach p,$(TEST_NAMES),$(eval $(call PROGRAM_RULE,$(p),$(BUILD)/user/tests/$(p).o)))
+$(foreach p,$(PROGRAM_NAMES),$(eval $(call PROGRAM_RULE,$(BIN)/$(p),$(BUILD)/user/bin/$(p).o)))
+$(foreach p,$(TEST_NAMES),$(eval $(call PROGRAM_RULE,$(TEST_BIN)/$(p),$(BUILD)/user/tests/$(p).o)))
 
 # Programs given by PROGRAMS="a.c /some/where/b.c": compiled as a user writes them, against user/include.
 define EXTRA_RULE
@@ -150,7 +151,7 @@ $(BUILD)/extra/$(notdir $(basename $(1))).o: $(1) $(BUILD)/flags | $(TOOLS_OK)
 	$(Q)mkdir -p $(BUILD)/extra && $(CC) $(UFLAGS) -I$(dir $(1)) -c $$< -o $$@
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call EXTRA_RULE,$(p))))
-$(foreach p,$(EXTRA_NAMES),$(eval $(call PROGRAM_RULE,$(p),$(BUILD)/extra/$(p).o)))
+$(foreach p,$(EXTRA_NAMES),$(eval $(call PROGRAM_RULE,$(BIN)/$(p),$(BUILD)/extra/$(p).o)))
 ifneq ($(words $(PROGRAMS)),$(words $(sort $(EXTRA_NAMES))))
 $(error PROGRAMS names two programs alike: $(EXTRA_NAMES))
 endif
@@ -174,11 +175,11 @@ $(BUILD)/image-list: FORCE
 	$(Q)echo '$(IMAGE_NAMES) $(TEST_NAMES) $(IMAGE_SIZE)' | cmp -s - $@ || \
 	    echo '$(IMAGE_NAMES) $(TEST_NAMES) $(IMAGE_SIZE)' > $@
 
-$(IMAGE): $(HOST)/mkfs $(addprefix $(BIN)/,$(IMAGE_NAMES) $(TEST_NAMES)) README.md $(BUILD)/image-list
+$(IMAGE): $(HOST)/mkfs $(addprefix $(BIN)/,$(IMAGE_NAMES)) $(addprefix $(TEST_BIN)/,$(TEST_NAMES)) README.md $(BUILD)/image-list
 	$(SAY) "  MKFS $@"
 	$(Q)$(HOST)/mkfs -o $@ -s $(IMAGE_SIZE) /dev/console=c:1,0 /dev/null=c:2,0 /dev/zero=c:3,0 /tmp/ \
 	    /README=README.md $(foreach p,$(IMAGE_NAMES),/bin/$(p)=$(BIN)/$(p)) \
-	    $(foreach p,$(TEST_NAMES),/tests/$(p)=$(BIN)/$(p))
+	    $(foreach p,$(TEST_NAMES),/tests/$(p)=$(TEST_BIN)/$(p))
 
 fsck: $(HOST)/fsck $(DISK)
 	$(Q)$(HOST)/fsck $(DISK)

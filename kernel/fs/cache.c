@@ -9,6 +9,7 @@
  * Not here: what a block means (inode.c, dir.c, alloc.c), order between blocks (log.c).
  */
 #include "fs/cache.h"
+#include "fs/log.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/kalloc.h"
@@ -375,6 +376,11 @@ void cache_read_ahead(uint32_t block, uint32_t count)
     if (block >= cache.device->blocks)
         return;
     count = MIN(MIN(count, BLOCK_SEGMENTS_MAX), cache.device->blocks - block);
+    acquire(&fs_lock);
+    bool here = cache_find(block) != NULL;
+    release(&fs_lock);
+    if (here)
+        return;
     struct transfer *t = slab_alloc(&transfer_slab);
     if (t == NULL)
         return;
@@ -403,7 +409,8 @@ void cache_dirty(struct buffer *b, uint32_t owner)
         b->flags |= B_DIRTY;
         b->dirty_stamp = ++cache.stamp;
         list_push_back(&cache.dirty, &b->link);
-        cache.dirty_count++;
+        if (cache.dirty_count++ == 0)
+            log_note_busy();
     }
     release(&fs_lock);
 }

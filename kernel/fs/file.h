@@ -59,7 +59,7 @@ MUST_CHECK int  file_stat(struct file *file, struct stat *st);
 struct file *files_get(struct files *files, long fd);
 MUST_CHECK int files_install(struct files *files, struct file *file);
 MUST_CHECK int files_install_at(struct files *files, long fd, struct file *file);
-MUST_CHECK int files_close(struct files *files, long fd);
+int files_close(struct files *files, long fd);
 void files_chdir(struct files *files, struct inode *dir);
 
 #endif

@@ -12,6 +12,7 @@
 #include "fs/dir.h"
 #include "fs/inode.h"
 #include "fs/log.h"
+#include "fs/super.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/kalloc.h"
@@ -665,6 +666,8 @@ long inode_write(struct inode *inode, vaddr_t user, uint64_t *offset, size_t nby
             continue;
         if (n < 0)
             return done > 0 ? (long)done : n;
+        if (cache_wants_flush())
+            fs_flush_soon(false);
         tried = false;
         done += (size_t)n;
         if (done < nbytes)

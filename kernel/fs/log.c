@@ -18,6 +18,7 @@
  */
 #include "abi/fsformat.h"
 #include "fs/log.h"
+#include "fs/super.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/kalloc.h"
@@ -75,6 +76,19 @@ bool log_idle(void)
     return log.running_count == 0 && log.used == 0 && cache_dirty_count() == 0;
 }
 
+void log_wait_until_busy(void)
+{
+    acquire(&fs_lock);
+    while (log_idle())
+        (void)suspend(&log.running, &fs_lock, WAIT_FIRM);
+    release(&fs_lock);
+}
+
+void log_note_busy(void)
+{
+    wakeup(&log.running);
+}
+
 /* ---- Operations */
 
 static int make_room(uint32_t credits);
@@ -121,14 +135,18 @@ void log_end(uint32_t credits)
         wakeup(&log.open);
     else if (credits > 0)
         wakeup(&log.reserved);
+    bool short_of_room = log_wants_checkpoint();
     release(&fs_lock);
+    if (UNLIKELY(short_of_room))
+        fs_flush_soon(false);
 }
 
 static void add_running(struct buffer *b)       /* fs_lock held */
 {
     b->flags |= B_RUNNING;
     list_push_back(&log.running, &b->running_link);
-    log.running_count++;
+    if (log.running_count++ == 0)
+        log_note_busy();
 }
 
 void log_modify(struct buffer *b)

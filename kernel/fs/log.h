@@ -38,6 +38,8 @@ int log_commit(void);
 int log_checkpoint(void);
 bool log_wants_checkpoint(void);        /* half full */
 bool log_idle(void);                    /* nothing to commit, nothing to checkpoint */
+void log_wait_until_busy(void);         /* suspend until there is something */
+void log_note_busy(void);               /* fs_lock held: there is, as of now */
 
 uint64_t log_sequence(void);            /* of the running transaction */
 uint64_t log_tail_sequence(void);       /* older transactions will never be replayed */

@@ -200,7 +200,8 @@ static void timer(void *unused)
     (void)unused;
     for (;;) {
         log_wait_until_busy();
-        (void)sleep_until_us(clock_uptime_us() + FLUSH_SECONDS * 1000000u);
+        if (sleep_until_us(clock_uptime_us() + FLUSH_SECONDS * 1000000u) < 0)
+            return;
         fs_flush_soon(true);
     }
 }

@@ -1,5 +1,7 @@
 # arch.mk -- facts about this machine: compiler, flags, emulator, and the files that only it has.
-CROSS      ?= riscv64-unknown-elf-
+ifeq ($(origin CROSS),undefined)         # the first of these compilers that is installed
+CROSS := $(firstword $(foreach p,unknown-elf elf linux-gnu,$(if $(shell command -v riscv64-$(p)-gcc),riscv64-$(p)-)) riscv64-unknown-elf-)
+endif
 QEMU       ?= qemu-system-riscv64
 ARCH_FLAGS := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
 ARCH_LINK  := -march=rv64imac -mabi=lp64

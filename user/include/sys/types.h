@@ -1,0 +1,14 @@
+/* sys/types.h -- the type names Unix programs expect. */
+#ifndef TAMAL_SYS_TYPES_H
+#define TAMAL_SYS_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef long     ssize_t;
+typedef long     off_t;
+typedef int      pid_t;
+typedef unsigned mode_t;
+typedef int64_t  time_t;
+
+#endif
