@@ -31,7 +31,7 @@ endif
 
 include kernel/arch/$(ARCH)/arch.mk
 
-# ---- What the kernel is made of, floor by floor (DESIGN: a file uses its own floor and those below).
+# ---- What the kernel is made of, floor by floor (a file uses its own floor and those below).
 KERNEL += kernel/lib/string.c kernel/lib/printk.c kernel/lib/fdt.c
 KERNEL += kernel/sched/spinlock.c        # mutual exclusion between CPUs, lock order
 KERNEL += kernel/sched/sched.c           # who runs next; suspend and wakeup
@@ -68,7 +68,7 @@ UFLAGS  := $(COMMON) $(USER_FLAGS) -fno-builtin-printf -ffunction-sections -fdat
 HOSTCC  ?= cc
 HFLAGS  := -std=gnu11 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -I. -MMD -MP
 
-.PHONY: all qemu gdb qemu-gdb test fsck bench doctor setup format clean help compile_commands image kernel
+.PHONY: all qemu gdb qemu-gdb test fsck bench doctor setup format clean help image kernel
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -177,7 +177,7 @@ $(BUILD)/image-list: FORCE
 
 $(IMAGE): $(HOST)/mkfs $(addprefix $(BIN)/,$(IMAGE_NAMES)) $(addprefix $(TEST_BIN)/,$(TEST_NAMES)) README.md $(BUILD)/image-list
 	$(SAY) "  MKFS $@"
-	$(Q)$(HOST)/mkfs -o $@ -s $(IMAGE_SIZE) /dev/console=c:1,0 /dev/null=c:2,0 /dev/zero=c:3,0 /tmp/ \
+	$(Q)$(HOST)/mkfs -o $@ -s $(IMAGE_SIZE) -i 16384 /dev/console=c:1,0 /dev/null=c:2,0 /dev/zero=c:3,0 /tmp/ \
 	    /README=README.md $(foreach p,$(IMAGE_NAMES),/bin/$(p)=$(BIN)/$(p)) \
 	    $(foreach p,$(TEST_NAMES),/tests/$(p)=$(TEST_BIN)/$(p))
 
@@ -194,19 +194,23 @@ qemu: $(KERNEL_ELF) $(DISK)
 qemu-gdb: $(KERNEL_ELF) $(DISK)
 	$(Q)$(RUN) --wait-for-gdb
 gdb: $(KERNEL_ELF) $(DISK) $(if $(PROG),$(BIN)/$(PROG))
+	$(Q)tools/setup --gdb $(ARCH)
 	$(Q)$(RUN) --gdb $(if $(PROG),--program $(BIN)/$(PROG))
 
 test: $(TOOLS_OK)
+	$(Q)tools/setup --tests $(ARCH)
 	$(Q)tools/test $(T)
 bench: $(KERNEL_ELF) $(IMAGE)
 	$(Q)tools/bench $(BENCH)
 
 # ---- Housekeeping
-compile_commands.json: Makefile
-	$(Q)tools/compile-commands '$(CC)' '$(KFLAGS)' '$(KERNEL)' '$(UFLAGS)' '$(wildcard user/*/*.c)' '$(HFLAGS)' '$(wildcard mkfs/*.c)' > $@
+# A folder changes when a file comes or goes.
+compile_commands.json: Makefile $(sort $(dir $(KERNEL))) $(wildcard user/bin user/lib user/tests mkfs)
+	$(Q)tools/compile-commands '$(CC)' '$(KFLAGS)' '$(KERNEL)' '$(CC)' '$(UFLAGS)' '$(wildcard user/*/*.c)' \
+	    '$(HOSTCC)' '$(HFLAGS)' '$(wildcard mkfs/*.c)' > $@
 
 format:
-	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+	$(Q)git ls-files '*.c' '*.h' | xargs tools/format
 
 clean:
 	$(Q)rm -rf build compile_commands.json

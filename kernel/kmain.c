@@ -22,6 +22,8 @@ static void start_user(void *unused);
 void kmain(void)
 {
     arch_init();                        /* read the device tree: memory, harts, devices, command line */
+    printk("\nTamal on RISC-V: %lu MiB of memory, %u harts\n", (machine.memory_end - machine.memory_start) >> 20,
+           machine.harts);
     sched_init();                       /* this CPU, its idle task (we are it), the wait buckets */
     kalloc_reserve(machine.initrd_start, machine.initrd_end);
     init_kalloc(machine.kernel_end, machine.memory_end);        /* free frames: everything below allocates */
@@ -29,8 +31,6 @@ void kmain(void)
     paging_on();
     arch_init_cpu();                    /* from here a trap has somewhere to go; interrupts stay off */
     console_init();                     /* printk reaches the terminal */
-    printk("\nTamal on RISC-V: %lu MiB of memory, %u harts\n", (machine.memory_end - machine.memory_start) >> 20,
-           machine.harts);
     clock_init();
     task_init();                        /* tasks can be made, none is there */
     console_set_interrupt_hook(interrupt_group);        /* Ctrl-C */

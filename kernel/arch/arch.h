@@ -81,7 +81,7 @@ uintptr_t frame_pc(const struct trap_frame *tf);
 uintptr_t frame_fp(const struct trap_frame *tf);    /* frame pointer, for a backtrace */
 void  frame_print(const struct trap_frame *tf);     /* registers, for panic */
 
-/* backtrace_step -- from one kernel frame pointer to its caller's: false at the end. */
+/* backtrace_step -- from one kernel frame pointer to its caller's: false at the end. pc 0: not known at this step. */
 bool  backtrace_step(uintptr_t *fp, uintptr_t *pc);
 uintptr_t backtrace_here(uintptr_t *pc);            /* this function's frame pointer */
 
@@ -95,7 +95,7 @@ void   user_access_end(void);
 
 /* ---- Page tables. machine.h gives PT_LEVELS, PT_ENTRIES (a power of two), pt_index(va, level) (level 0: leaves),
  * pt_span(level) (bytes one entry of that level maps) and, for pte_t, pte_valid() pte_none() pte_frame() pte_flags()
- * pte_make(pa, flags) pte_table(). Flags: */
+ * pte_make(frame, flags) pte_table() pte_writable() pte_to_cow() pte_invalidate(). Flags: */
 #define PTE_READ   1u
 #define PTE_WRITE  2u
 #define PTE_EXEC   4u

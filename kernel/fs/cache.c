@@ -65,6 +65,7 @@ static size_t cache_reclaimable(void);
 int cache_init(struct block_device *device)
 {
     uint32_t pages = 1;
+    memset(&cache, 0, sizeof(cache));
     while (pages < HASH_PAGE && pages * HASH_PAGE < frames_total() / 2)
         pages *= 2;
     cache.hash = alloc_page();
@@ -221,15 +222,21 @@ static struct buffer *buffer_alloc(uint32_t block)
     return b;
 }
 
-/* The same, writing dirty data out to get memory if there is none. */
+bool cache_make_memory(void)
+{
+    size_t before = cache_reclaimable();
+    if (cache_dirty_count() > 0)
+        (void)cache_write_back(~(uint64_t)0, CACHE_BATCH);
+    if (cache_reclaimable() <= before)
+        log_relieve();
+    return cache_reclaimable() > 0;
+}
+
 static struct buffer *buffer_alloc_hard(uint32_t block)
 {
     struct buffer *b = buffer_alloc(block);
-    for (int tries = 0; b == NULL && tries < 4 && cache_dirty_count() > 0; tries++) {
-        if (cache_write_back(~(uint64_t)0, CACHE_BATCH) < 0)
-            break;
+    for (int tries = 0; b == NULL && tries < 4 && cache_make_memory(); tries++)
         b = buffer_alloc(block);
-    }
     return b;
 }
 

@@ -68,6 +68,10 @@ void cache_forget(uint32_t block);
 /* cache_throttle -- wait while too much is dirty. 0; -EINTR: killed; -EIO: dirty data cannot be written.
  * Task context, no lock and no transaction. */
 MUST_CHECK int cache_throttle(void);
+
+/* cache_make_memory -- after an allocation failed: write out what keeps frames, so that they can be taken. False: nothing
+ * more to gain. Task context, no spinlock; inside an operation too. */
+bool cache_make_memory(void);
 bool cache_wants_flush(void);           /* enough is dirty to start writing */
 
 /* ---- For log.c and the flusher. io_lock: one writer at a time uses the pool of transfers and the batch.

@@ -258,21 +258,20 @@ struct files *files_copy(struct files *files)
             drop_tables(copy);
             return NULL;
         }
-    for (uint32_t fd = 0; fd < FILES_MAX; fd++) {
+    for (uint32_t fd = 0; fd < files->limit; fd++) {
         struct file **from = slot_of(files, fd);
-        if (from == NULL)
-            break;                      /* pages are made in order, or were never needed */
-        if (*from != NULL)
+        if (from != NULL && *from != NULL)
             *slot_of(copy, fd) = file_hold(*from);
     }
     copy->lowest = files->lowest;
+    copy->limit = files->limit;
     copy->cwd = inode_hold(files->cwd);
     return copy;
 }
 
 void files_release(struct files *files)
 {
-    for (uint32_t fd = 0; fd < FILES_MAX; fd++) {
+    for (uint32_t fd = 0; fd < files->limit; fd++) {
         struct file **slot = slot_of(files, fd);
         if (slot != NULL && *slot != NULL)
             file_put(*slot);
@@ -298,6 +297,7 @@ int files_install(struct files *files, struct file *file)
         return err;
     }
     *slot = file;
+    files->limit = MAX(files->limit, files->lowest + 1);
     return (int)files->lowest++;
 }
 
@@ -311,6 +311,7 @@ int files_install_at(struct files *files, long fd, struct file *file)
     }
     struct file *old = *slot;
     *slot = file;
+    files->limit = MAX(files->limit, (uint32_t)fd + 1);
     if (old != NULL)
         file_put(old);
     return (int)fd;

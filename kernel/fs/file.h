@@ -30,6 +30,7 @@ struct file {
 struct files {
     struct inode *cwd;                  /* referenced */
     uint32_t      lowest;               /* no free descriptor below */
+    uint32_t      limit;                /* no open descriptor from here on */
     struct file  *inline_slot[FILES_INLINE];
     struct file **page[FILES_PAGES];    /* descriptors from FILES_INLINE on; NULL: none used yet */
 };

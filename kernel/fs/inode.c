@@ -44,6 +44,7 @@ int inode_init(const struct superblock *super)
 {
     inodes.hash = alloc_page();
     list_init(&inodes.unused);
+    inodes.unused_count = 0;
     inodes.unused_max = MAX(UNUSED_MIN, frames_total() / 8);
     inodes.table_start = super->inode_start;
     inodes.count = super->inodes;
@@ -462,14 +463,16 @@ static void unfill(struct inode *inode, uint32_t n, uint32_t count)
     cache_put(p.leaf);
 }
 
+static void drop_excess(struct inode *inode);
+
 int inode_grow(struct inode *inode, uint32_t n, struct buffer **out)
 {
     uint32_t disk;
     int err = fill_hole(inode, n, 1, &disk);
-    if (err < 0)
-        return err;
-    if ((err = cache_new(disk, true, out)) < 0) {
+    if (err >= 0 && (err = cache_new(disk, true, out)) < 0)
         unfill(inode, n, 1);
+    if (err < 0) {
+        drop_excess(inode);
         return err;
     }
     log_modify(*out);
@@ -623,6 +626,8 @@ long inode_write_slice(struct inode *inode, const void *kernel, vaddr_t user, ui
     }
     if (offset + done > inode->disk.size && done > 0)
         inode->disk.size = offset + done;
+    if (err < 0)
+        drop_excess(inode);
     if (done > 0)
         inode->disk.mtime = clock_seconds();
     if (memcmp(in_table(inode), &inode->disk, sizeof(inode->disk)) != 0)
@@ -685,6 +690,8 @@ bool make_space(int error, bool *tried)
 }
 
 /* ---- Truncating */
+
+static uint64_t blocks_of(uint64_t size) { return (size + FS_BLOCK_SIZE - 1) / FS_BLOCK_SIZE; }
 
 /* What one operation may still do. */
 struct allowance {
@@ -790,6 +797,14 @@ static long shrink(struct inode *inode, uint64_t keep, struct allowance *left)
     return (long)keep;
 }
 
+/* After a failed growth: index blocks made for blocks that did not come would lie behind the end. Still in the operation. */
+static void drop_excess(struct inode *inode)
+{
+    struct allowance few = { .groups = 3, .group = UINT32_MAX };
+    inode->run.count = 0;
+    (void)shrink(inode, blocks_of(inode->disk.size), &few);
+}
+
 /* Zero the kept last block behind `size`, so that growing again shows zeros. */
 static int clear_tail(struct inode *inode, uint64_t size)
 {
@@ -818,7 +833,7 @@ static int truncate_slice(struct inode *inode, uint64_t size, uint32_t groups)
         return err;
     if (size < inode->disk.size) {
         struct allowance left = { .groups = groups, .group = UINT32_MAX };
-        uint64_t keep = (size + FS_BLOCK_SIZE - 1) / FS_BLOCK_SIZE;
+        uint64_t keep = blocks_of(size);
         long length = shrink(inode, keep, &left);
         inode->run.count = 0;
         memset(&inode->ahead, 0, sizeof(inode->ahead));

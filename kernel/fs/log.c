@@ -28,12 +28,13 @@
 #define TRANSACTION_MAX 240u            /* blocks; twice this and the data fit the arrays below */
 #define LOGGED_DATA_MAX 8u              /* this many dirty data blocks go to the log instead of home */
 #define BLOCKS_MAX      512u            /* entries of a page of pointers */
-#define OVERHEAD        (LOGGED_DATA_MAX + 1)
+#define RING_ROOMY      256u            /* shorter rings keep their room for metadata */
 
 static struct {
     struct log_place at;                /* head: next block to write; sequence: of the running transaction */
     uint32_t    tail;                   /* as in the header on the disk */
     uint64_t    tail_sequence;
+    uint32_t    data_max;               /* LOGGED_DATA_MAX, or 0 */
     uint32_t    used;                   /* ring blocks from tail to head */
     uint32_t    open;                   /* operations between begin and end */
     uint32_t    reserved;               /* their credits */
@@ -53,7 +54,9 @@ static struct {
 
 int log_init(const struct log_place *place)
 {
+    memset(&log, 0, sizeof(log));
     log.at = *place;
+    log.data_max = place->ring >= RING_ROOMY ? LOGGED_DATA_MAX : 0;
     log.tail = place->head;
     log.tail_sequence = place->sequence;
     list_init(&log.running);
@@ -66,7 +69,7 @@ int log_init(const struct log_place *place)
     return log.buffers && log.pages && log.group && log.header ? 0 : -ENOMEM;
 }
 
-uint32_t log_credits_max(void)   { return MIN(TRANSACTION_MAX, log.at.ring / 2 - OVERHEAD); }
+uint32_t log_credits_max(void)   { return MIN(TRANSACTION_MAX, log.at.ring / 2 - log.data_max - 1); }
 uint64_t log_sequence(void)      { return log.at.sequence; }
 uint64_t log_tail_sequence(void) { return log.tail_sequence; }
 bool     log_wants_checkpoint(void) { return log.used > log.at.ring / 2; }
@@ -96,7 +99,7 @@ static int make_room(uint32_t credits);
 static bool fits(uint32_t credits)      /* fs_lock held */
 {
     uint32_t blocks = log.running_count + log.reserved + credits;
-    return blocks <= TRANSACTION_MAX && 2 * (blocks + OVERHEAD) <= log.at.ring - log.used;
+    return blocks <= TRANSACTION_MAX && 2 * (blocks + log.data_max + 1) <= log.at.ring - log.used;
 }
 
 int log_begin(uint32_t credits)
@@ -206,7 +209,7 @@ static void thaw(void)
 static bool data_is_small(void)
 {
     struct buffer *b;
-    if (log.running_count == 0 || cache_dirty_count() > LOGGED_DATA_MAX)
+    if (log.running_count == 0 || cache_dirty_count() > log.data_max)
         return false;
     list_for_each(b, cache_dirty_list(), link)
         if (*(uint32_t *)b->data == LOG_GROUP_MAGIC)
@@ -302,6 +305,8 @@ static int write_transaction(uint32_t count, uint64_t stamp)
 /* The transaction is on the disk: its buffers wait for the checkpoint. fs_lock held. */
 static void transaction_done(uint32_t count, uint64_t sequence)
 {
+    if (count == 0)
+        return;
     for (uint32_t i = 0; i < count; i++) {
         struct buffer *b = log.buffers[i];
         list_remove(&b->checkpoint_link);
@@ -477,6 +482,14 @@ int log_checkpoint(void)
     return err < 0 ? err : 0;
 }
 
+void log_relieve(void)
+{
+    if (!sleep_try_acquire(&log.commit_lock))
+        return;                         /* a commit may wait for the caller's operation */
+    (void)checkpoint_locked();
+    sleep_release(&log.commit_lock);
+}
+
 /* Commit, and checkpoint if the ring is short, until an operation of this size fits. */
 static int make_room(uint32_t credits)
 {
@@ -484,8 +497,8 @@ static int make_room(uint32_t credits)
     sleep_acquire(&log.commit_lock);
     acquire(&fs_lock);
     bool enough = !log.failed && fits(credits);
-    bool ring_short = 2 * (TRANSACTION_MAX / 2 + OVERHEAD) > log.at.ring - log.used
-                      || 2 * (credits + OVERHEAD) > log.at.ring - log.used;
+    bool ring_short = 2 * (TRANSACTION_MAX / 2 + log.data_max + 1) > log.at.ring - log.used
+                      || 2 * (credits + log.data_max + 1) > log.at.ring - log.used;
     release(&fs_lock);
     if (!enough) {
         err = commit_locked();

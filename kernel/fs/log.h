@@ -36,6 +36,7 @@ void log_forget(uint32_t block);
  * Both: no operation open, no inode lock. */
 int log_commit(void);
 int log_checkpoint(void);
+void log_relieve(void);                 /* short of memory: checkpoint what is committed, unless somebody commits now */
 bool log_wants_checkpoint(void);        /* half full */
 bool log_idle(void);                    /* nothing to commit, nothing to checkpoint */
 void log_wait_until_busy(void);         /* suspend until there is something */

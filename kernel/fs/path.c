@@ -30,6 +30,14 @@ int inode_type(struct inode *inode)
     return inode->disk.type;            /* constant while somebody refers to it */
 }
 
+static char *page_for_text(void)
+{
+    char *page = alloc_page_raw();
+    for (int tries = 0; page == NULL && tries < 4 && cache_make_memory(); tries++)
+        page = alloc_page_raw();
+    return page;
+}
+
 static int walk_start(struct walk *w, struct inode *cwd)
 {
     if (w->page[0] == '\0') {
@@ -43,7 +51,7 @@ static int walk_start(struct walk *w, struct inode *cwd)
 
 int walk_begin_user(struct walk *w, struct inode *cwd, vaddr_t path)
 {
-    *w = (struct walk){ .page = alloc_page_raw() };
+    *w = (struct walk){ .page = page_for_text() };
     if (w->page == NULL)
         return -ENOMEM;
     long length = copy_string_from_user(w->page, path, FS_PATH_MAX);
@@ -56,7 +64,7 @@ int walk_begin_user(struct walk *w, struct inode *cwd, vaddr_t path)
 
 int walk_begin_kernel(struct walk *w, struct inode *cwd, const char *path)
 {
-    *w = (struct walk){ .page = alloc_page_raw() };
+    *w = (struct walk){ .page = page_for_text() };
     if (w->page == NULL)
         return -ENOMEM;
     if (copy_string(w->page, path, FS_PATH_MAX) >= FS_PATH_MAX) {

@@ -146,9 +146,10 @@ static int read_header(struct recovery *r)
     return 0;
 }
 
-/* Homes, flush, header, flush: the log is empty. */
+/* Homes, flush, header, flush: the log is empty. The next sequence number skips all that may lie torn in the ring. */
 static int finish(struct recovery *r)
 {
+    r->place.sequence += r->place.ring + 1;
     struct block_request flush = { .op = BLOCK_FLUSH };
     int err = block_wait(r->device, &flush);
     if (err < 0)

@@ -5,7 +5,7 @@
 #include "abi/stat.h"
 #include "lib/types.h"
 
-#define LOG_BLOCKS_MIN 96               /* header and ring: the largest operation must fit twice */
+#define LOG_BLOCKS_MIN 64               /* header and ring: the largest operation must fit twice */
 
 void fs_statistics(struct statfs *fs);
 

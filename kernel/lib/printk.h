@@ -20,8 +20,8 @@ int    format_va(char *buf, size_t size, const char *format, va_list args);   /*
 void printk_set_output(void (*write)(const char *text, size_t nbytes));
 
 /* panic -- the kernel has a bug: print the message and all that helps, stop every CPU, end the emulator with a
- * non-zero status. Never for what a program did, nor for lack of memory. Implemented in sys/panic.c: `kernel_panic`
- * is set there (upcall lib -> sys); before that the message is printed and the machine turned off. */
+ * non-zero status. Never for what a program did, nor for lack of memory. Implemented in sys/panic.c: the one function
+ * that every floor may call upwards, because nothing comes after it. */
 void panic(const char *format, ...) PRINTF(1, 2) NORETURN;
 
 #define KASSERT(cond) \

@@ -1,5 +1,5 @@
 /* string.h -- memory and string primitives. Wide accesses: a page copy or clear is the kernel's most frequent long
- * operation (BASELINE: 8-byte unrolled is 10 times a byte loop). No locks, no state; also tested on the host. */
+ * operation (8-byte unrolled is 10 times as fast as a byte loop under the emulator). No locks, no state; also tested on the host. */
 #ifndef LIB_STRING_H
 #define LIB_STRING_H
 

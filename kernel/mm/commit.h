@@ -16,7 +16,7 @@ void commit_release(size_t npages);
 void commit_frame_used(void *page);
 void commit_frame_freed(void);
 
-/* commit_may_overcommit -- may an uncharged page take a frame? Not when all that is left was promised (DESIGN 10.7). */
+/* commit_may_overcommit -- may an uncharged page take a frame? Not when all that is left was promised to others. */
 bool commit_may_overcommit(void);
 
 size_t commit_outstanding(void);

@@ -33,8 +33,7 @@ struct frame_list {
 
 static struct frame_list pool = { .lock = SPINLOCK_INIT("frame pool", RANK_PAGES) };
 static struct frame_list lists[CPUS_MAX];
-static struct page *pages;              /* one for each frame of [first_frame, last_frame) */
-static uintptr_t first_frame, last_frame;
+struct frame_table frame_table;
 static size_t total_frames;
 static uintptr_t reserved_start, reserved_end;
 
@@ -58,13 +57,7 @@ size_t frames_free(void)
     return n;
 }
 
-struct page *page_of(const void *page)
-{
-    uintptr_t a = (uintptr_t)page;
-    if (UNLIKELY(a < first_frame || a >= last_frame || (a & PAGE_MASK) != 0))
-        panic("%p is no frame of the allocator", page);
-    return &pages[(a - first_frame) >> PAGE_SHIFT];
-}
+void bad_frame(const void *page, const char *what) { panic("frame %p %s", page, what); }
 
 /* ---- Poison: debug builds fill a free frame behind its links and look whether somebody wrote there. */
 #ifdef DEBUG
@@ -207,23 +200,9 @@ void *alloc_page(void)
     return page;
 }
 
-void page_share(void *page)
+void release_frame(void *page)
 {
-    uint32_t before = __atomic_fetch_add(&page_of(page)->refs, 1, __ATOMIC_RELAXED);
-    KASSERT(before > 0);
-}
-
-unsigned page_refs(const void *page) { return __atomic_load_n(&page_of(page)->refs, __ATOMIC_ACQUIRE); }
-
-void free_page(void *page)
-{
-    struct page *p = page_of(page);
-    uint32_t before = __atomic_fetch_sub(&p->refs, 1, __ATOMIC_ACQ_REL);
-    if (UNLIKELY(before == 0))
-        panic("frame %p freed twice", page);
-    if (before > 1)
-        return;
-    if (p->flags & PAGE_PROMISED)
+    if (page_of(page)->flags & PAGE_PROMISED)
         commit_frame_freed();
     struct free_frame *f = page;
     poison(f);
@@ -246,16 +225,16 @@ void init_kalloc(uintptr_t start, uintptr_t end)
 {
     for (unsigned i = 0; i < CPUS_MAX; i++)
         spinlock_init(&lists[i].lock, "frame list", RANK_PAGES);
-    first_frame = PAGE_UP(start);
-    last_frame = PAGE_DOWN(end);
-    pages = (struct page *)first_frame;
-    size_t descriptors = (last_frame - first_frame) >> PAGE_SHIFT;
-    memset(pages, 0, descriptors * sizeof(struct page));
-    first_frame = PAGE_UP(pages + descriptors);
+    /* The table itself takes the first frames; it has entries for them too, which are never used. */
+    size_t nframes = (PAGE_DOWN(end) - PAGE_UP(start)) >> PAGE_SHIFT;
+    frame_table.pages = (struct page *)PAGE_UP(start);
+    frame_table.first = PAGE_UP(frame_table.pages + nframes);
+    frame_table.bytes = PAGE_DOWN(end) - frame_table.first;
+    memset(frame_table.pages, 0, nframes * sizeof(struct page));
 
     struct free_frame *chain = NULL;
     size_t length = 0;
-    for (uintptr_t a = last_frame; a > first_frame; ) {         /* downwards: low frames are handed out first */
+    for (uintptr_t a = PAGE_DOWN(end); a > frame_table.first; ) {       /* downwards: low frames are handed out first */
         a -= PAGE_SIZE;
         if (a >= reserved_start && a < reserved_end)
             continue;

@@ -6,6 +6,7 @@
 #ifndef MM_KALLOC_H
 #define MM_KALLOC_H
 
+#include "lib/printk.h"
 #include "lib/types.h"
 
 #define POISON_FREE 0x05
@@ -27,11 +28,39 @@ void   init_kalloc(uintptr_t start, uintptr_t end);
 MUST_CHECK void *alloc_page(void);
 MUST_CHECK void *alloc_page_raw(void);
 
+/* page_of -- the descriptor of a frame; anything else is a panic. Inline, like the counting below: fork and exit do this
+ * for every page of a task. */
+struct frame_table { struct page *pages; uintptr_t first, bytes; };     /* pages[0] describes the frame at `first` */
+extern struct frame_table frame_table;
+NORETURN void bad_frame(const void *page, const char *what);
+void release_frame(void *page);         /* kalloc.c: nobody refers to it any more */
+
+static inline struct page *page_of(const void *page)
+{
+    uintptr_t offset = (uintptr_t)page - frame_table.first;
+    if (UNLIKELY(offset >= frame_table.bytes || (offset & PAGE_MASK) != 0))
+        bad_frame(page, "is no frame of the allocator");
+    return &frame_table.pages[offset >> PAGE_SHIFT];
+}
+
+/* page_share -- one more reference, before it is published (M2). */
+static inline void page_share(void *page)
+{
+    if (UNLIKELY(__atomic_fetch_add(&page_of(page)->refs, 1, __ATOMIC_RELAXED) == 0))
+        bad_frame(page, "is free and cannot be shared");
+}
+
 /* free_page -- drop one reference; at zero the frame is free. Misaligned, out of range or already free: panic. */
-void   free_page(void *page);
-void   page_share(void *page);          /* one more reference, before it is published */
-unsigned page_refs(const void *page);
-struct page *page_of(const void *page);
+static inline void free_page(void *page)
+{
+    uint32_t before = __atomic_fetch_sub(&page_of(page)->refs, 1, __ATOMIC_ACQ_REL);
+    if (UNLIKELY(before == 0))
+        bad_frame(page, "was freed twice");
+    if (before == 1)
+        release_frame(page);
+}
+
+static inline unsigned page_refs(const void *page) { return __atomic_load_n(&page_of(page)->refs, __ATOMIC_ACQUIRE); }
 
 size_t frames_total(void);              /* usable frames */
 size_t frames_free(void);               /* exact when nobody allocates meanwhile */

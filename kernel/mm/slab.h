@@ -7,7 +7,7 @@
 
 struct slab_cache {
     const char     *name;
-    size_t          object_size;        /* bytes, at most PAGE_SIZE / 2 */
+    size_t          object_size;        /* bytes, at least two fit a page beside its header */
     struct spinlock lock;
     struct list     partial;            /* slabs with a free object */
     size_t          objects;            /* handed out now */

@@ -299,10 +299,10 @@ static void free_range(struct vm *vm, uintptr_t start, uintptr_t end)
     struct run run;
     for (uintptr_t va = start; next_run(vm->space.root, &va, end, &run); ) {
         unsigned freed = 0;
-        for (unsigned i = 0; i < run.length; i++)
-            if (pte_valid(run.first[i])) {
-                free_page(pte_frame(run.first[i]));
-                run.first[i].bits = 0;
+        for (pte_t *entry = run.first, *stop = entry + run.length; entry < stop; entry++)
+            if (pte_valid(*entry)) {
+                free_page(pte_frame(*entry));
+                entry->bits = 0;
                 freed++;
             }
         table_page(run.first)->entries -= freed;
@@ -368,20 +368,16 @@ static int copy_areas(struct vm *child, struct vm *parent)
 static void share_run(struct vm *child, struct run *run, pte_t *to)
 {
     unsigned shared = 0;
-    for (unsigned i = 0; i < run->length; i++) {
-        pte_t entry = run->first[i];
-        if (!pte_valid(entry))
+    for (pte_t *from = run->first, *end = from + run->length; from < end; from++, to++) {
+        if (!pte_valid(*from))
             continue;
-        void *frame = pte_frame(entry);
-        unsigned flags = pte_flags(entry);
-        if (flags & PTE_WRITE) {
-            entry = pte_make(frame, (flags & ~PTE_WRITE) | PTE_COW);
-            run->first[i] = entry;
-        }
-        page_share(frame);                              /* M2: counted before it is published */
-        to[i] = entry;
+        if (pte_writable(*from))
+            *from = pte_to_cow(*from);
+        page_share(pte_frame(*from));                   /* M2: counted before it is published */
+        *to = *from;
         shared++;
     }
+    to -= run->length;
     table_page(to)->entries += shared;
     child->resident += shared;
 }

@@ -1,8 +1,8 @@
 /* vm.h -- a user address space: what a task has been granted (areas) and what of it is in frames (page table).
  *
  * Granting costs nothing; the first touch of a page faults and vm_fault() maps a frame. fork shares the frames of
- * private pages read-only and a write makes the copy. Every edit of a user page table is made in vm.c, malloco.c or
- * tamalloc.c under vm->lock, and every removal is: clear, fence wherever it may live, then free (M1). */
+ * private pages read-only and a write makes the copy. Every edit of a user page table is made in vm.c under vm->lock,
+ * and every removal is: clear, fence wherever it may live, then free (M1). */
 #ifndef MM_VM_H
 #define MM_VM_H
 

@@ -178,13 +178,13 @@ void yield(void)
 void preempt_point(void)
 {
     struct task *self = current();
-    if (self->irq_depth != 1)
+    if (self->context.irq_depth != 1)
         return;                                         /* a kernel task: it has interrupts on between its locks */
-    self->irq_depth = 0;
+    self->context.irq_depth = 0;
     irq_on();
     cpu_relax();
     irq_off();
-    self->irq_depth = 1;
+    self->context.irq_depth = 1;
 }
 
 void sched_exit(void)
@@ -283,7 +283,7 @@ void sched_add_cpu(unsigned hart, struct task *idle)
     idle->cpu = c;
     idle->state = RUNNING;
     idle->on_cpu = 1;
-    idle->irq_depth = 1;
+    idle->context.irq_depth = 1;
     cpus_online++;
 }
 

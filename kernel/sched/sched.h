@@ -20,7 +20,7 @@
 #include "lib/list.h"
 #include "sched/spinlock.h"
 
-#define CPUS_MAX 8                      /* the promise; more harts are reported and left asleep */
+#define CPUS_MAX 8                      /* further harts are reported and left asleep */
 #define LOCKS_HELD_MAX 16               /* debug: depth of the rank check */
 #define STACK_MAGIC 0x6b61745f73746b21ul /* lowest word of every kernel stack: gone means the stack ran over */
 
@@ -29,15 +29,13 @@ enum wait_mode { WAIT_KILLABLE, WAIT_FIRM };    /* does kill() end this wait? */
 /* Who may touch what: [s] the task itself, or its creator before it starts; [w] its wait bucket's lock while WAITING;
  * [f] family_lock; [t] tasks_lock; [a] atomic; [c] constant after creation; [q] the run queue's lock. */
 struct task {
-    struct context   context;           /* [s] saved registers while not running (arch; offset 0 is not assumed) */
+    struct context   context;           /* [s] saved registers while not running; first, because assembly reads it */
     uintptr_t        kstack;            /* [s] kernel stack: address of its frame; 0 once freed */
-    uint32_t         irq_depth;         /* [s] irq_push() not yet popped; 0 only where interrupts are on */
     uint32_t         on_cpu;            /* [a] 1 until its last switch away is complete */
     struct cpu      *cpu;               /* [s] where it runs, or ran last */
     struct address_space *space;        /* [s] what its CPU loads; NULL: kernel only. A struct vm starts with it */
     volatile uint32_t killed;           /* [a] it must not return to user mode */
-    uint32_t         fp_live;           /* [s] floating point is in use: fp is valid */
-    struct fp_state *fp;                /* [s] saved floating-point registers, or NULL */
+    struct fp_state *fp;                /* [s] saved floating-point registers; NULL: it used none yet */
 
     enum task_state  state;             /* RUNNING <-> others: [s]; WAITING -> RUNNABLE: [w]; ZOMBIE: [f] */
     const void      *wait_on;           /* [w] what it waits for; NULL when not WAITING */

@@ -32,6 +32,7 @@
 #ifndef SCHED_SPINLOCK_H
 #define SCHED_SPINLOCK_H
 
+#include "arch/arch.h"
 #include "lib/types.h"
 
 enum lock_rank {
@@ -54,21 +55,59 @@ struct spinlock {
 
 void spinlock_init(struct spinlock *lock, const char *name, enum lock_rank rank);
 
+/* irq_push, irq_pop -- interrupts off, counted per task: the last pop brings them back. A system call begins at depth 1
+ * (its trap turned interrupts off), so locks in it touch no control register. The count is in struct context, with which
+ * every struct task begins. */
+static inline void irq_push(void)
+{
+    if (((struct context *)current())->irq_depth++ == 0)
+        irq_off();
+    __asm__ volatile("" ::: "memory");
+}
+
+static inline void irq_pop(void)
+{
+    __asm__ volatile("" ::: "memory");
+    if (--((struct context *)current())->irq_depth == 0)
+        irq_on();
+}
+
 /* acquire, release -- any context, also interrupt handlers. Interrupts go off with the first lock and come back as
- * they were with the last. */
+ * they were with the last. try_acquire never waits and so may be used against the order. */
+#ifdef DEBUG
 void acquire(struct spinlock *lock);
 void release(struct spinlock *lock);
+#else
+void spin(struct spinlock *lock);       /* spinlock.c: it is taken, wait */
+
+static inline void acquire(struct spinlock *lock)
+{
+    irq_push();
+    if (UNLIKELY(__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE) != 0))
+        spin(lock);
+}
+
+static inline void release(struct spinlock *lock)
+{
+    __atomic_store_n(&lock->locked, 0, __ATOMIC_RELEASE);
+    irq_pop();
+}
+#endif
 MUST_CHECK bool try_acquire(struct spinlock *lock);
 
 /* spinlock_held -- does this task hold it? For assertions: release builds only know that somebody does. */
 bool spinlock_held(const struct spinlock *lock);
 
-/* irq_push, irq_pop -- interrupts off, counted per task: the last pop brings them back. */
-void irq_push(void);
-void irq_pop(void);
-
-/* lock_note_taken, lock_note_dropped -- what acquire() does for the rank check; sleep locks call them too. */
+/* lock_note_taken, lock_note_dropped -- the rank check of debug builds; sleep locks call them too. */
+#ifdef DEBUG
 void lock_note_taken(const void *lock, enum lock_rank rank, const char *name);
 void lock_note_dropped(const void *lock);
+#else
+static inline void lock_note_taken(const void *lock, enum lock_rank rank, const char *name)
+{
+    (void)lock, (void)rank, (void)name;
+}
+static inline void lock_note_dropped(const void *lock) { (void)lock; }
+#endif
 
 #endif

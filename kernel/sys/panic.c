@@ -45,7 +45,8 @@ static void print_backtrace(uintptr_t fp, uintptr_t pc)
     printk("backtrace (addr2line -e kernel.elf ADDRESS gives the line):\n");
     print_location(" at", pc);
     for (unsigned depth = 0; depth < 32 && backtrace_step(&fp, &pc); depth++)
-        print_location("by", pc - 1);           /* into the call: a return address may be the next function's */
+        if (pc != 0)
+            print_location("by", pc - 1);       /* into the call: a return address may be the next function's */
 }
 
 /* take_over -- one CPU reports; a second one that panics meanwhile stops here; a panic in a panic ends at once. */

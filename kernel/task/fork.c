@@ -13,7 +13,7 @@ static void fork_first(void)
 {
     finish_switch();
     return_to_user();
-    current()->irq_depth = 0;
+    current()->context.irq_depth = 0;
     user_enter();
 }
 

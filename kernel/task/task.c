@@ -82,7 +82,7 @@ struct task *task_create(const char *name, void (*first)(void), int *error)
     }
     *(uint64_t *)t->kstack = STACK_MAGIC;
     context_init(t, first);
-    t->irq_depth = 1;                   /* its first instructions finish the switch to it */
+    t->context.irq_depth = 1;                   /* its first instructions finish the switch to it */
     t->cpu = this_cpu();
     copy_string(t->name, name, sizeof(t->name));
     list_init(&t->children);
@@ -220,7 +220,7 @@ static void init_first(void)
     finish_switch();
     self->entry(self->argument);
     return_to_user();
-    self->irq_depth = 0;
+    self->context.irq_depth = 0;
     user_enter();
 }
 

@@ -60,10 +60,10 @@ def text(array):
         (array.string("latin-1", "replace") if int(array) else "")
 
 
-def where(pc):
-    """pc as function+offset and file:line."""
+def where(pc, before=1):
+    """pc as function+offset and file:line; of the call before it, as pc is mostly a return address."""
     name = gdb.execute(f"info symbol {pc:#x}", to_string=True).split(" in section")[0].replace(" ", "")
-    place = gdb.find_pc_line(pc - 1)
+    place = gdb.find_pc_line(pc - before)
     line = f" at {place.symtab.filename}:{place.line}" if place.symtab else ""
     return (name if not name.startswith("Nosymbol") else "?") + line
 
@@ -165,14 +165,18 @@ def tasks_(argument):
         idle = cpu["idle"].dereference()
         busy = int(cpu["task"]) != int(idle.address)
         print(f"  idle {'' if busy else 'RUNNING':9} {int(cpu['id']):3}        {text(idle['name'])}")
-    for task in tasks():
+    all_tasks = tasks()
+    for task in all_tasks:
         cpu = task["cpu"]["id"] if int(task["cpu"]) else "-"
         parent = int(task["parent"]["pid"]) if int(task["parent"]) else "-"
-        waits = what(int(task["wait_on"])) if int(task["wait_on"]) else ""
+        waits = what(int(task["wait_on"]), all_tasks) if int(task["wait_on"]) else ""
         print(f"{int(task['pid']):6} {state(task):9} {str(cpu):>3} {parent!s:>6} {text(task['name']):16} {waits}")
 
 
-def what(address):
+def what(address, all_tasks):
+    for task in all_tasks:
+        if 0 <= address - int(task.address) < task.type.sizeof:
+            return f"task {int(task['pid'])}"
     symbol = gdb.execute(f"info symbol {address:#x}", to_string=True)
     return f"{address:#x}" + ("" if symbol.startswith("No symbol") else f" <{symbol.split(' in section')[0]}>")
 
@@ -201,18 +205,35 @@ def task(argument):
     else:
         pc, fp, user = int(t["context"]["ra"]), int(t["context"]["s"][0]), False
     if user:
-        print(f"in user mode at {pc:#x} {where(pc)}")
+        print(f"in user mode at {pc:#x} {where(pc, 0)}")
         return
-    print(f"#0  {pc:#x} {where(pc)}")
+    print(f"#0  {pc:#x} {where(pc, 0 if cpu is not None else 1)}")
     for depth in range(1, 64):
         if not stack <= fp - 16 < stack + PAGE:
             break
         pc, fp = word(fp - 8), word(fp - 16)
+        if pc == 0 or "+" not in where(pc):             # a return address is never where a function begins
+            break
         print(f"#{depth:<2} {pc:#x} {where(pc)}")
     if int(t["space"]):
         frame = int(t["context"]["frame"])
         frame = gdb.Value(frame).cast(gdb.lookup_type("struct trap_frame").pointer())
-        print(f"user mode: pc {int(frame['pc']):#x} {where(int(frame['pc']))}, sp {int(frame['sp']):#x}")
+        print(f"user mode: pc {int(frame['pc']):#x} {where(int(frame['pc']), 0)}, sp {int(frame['sp']):#x}")
+
+
+class TaskName(gdb.Function):
+    """$task(): the name of this hart's task. All programs begin at one address: break main if $_streq($task(), "ls")"""
+
+    def __init__(self):
+        super().__init__("task")
+
+    def invoke(self):
+        with physical_memory():
+            t = current()
+            return text(t["name"]) if t is not None else ""
+
+
+TaskName()
 
 
 # ---- Memory
@@ -260,6 +281,8 @@ def pt(argument):
     else:
         print("paging is off on this hart: this is the kernel's table")
         root = int(value("kernel_pagetable"))
+        if not root:
+            raise gdb.GdbError("which it has not made yet")
     if va >> 38 not in (0, 2**26 - 1):
         raise gdb.GdbError(f"{va:#x} is no Sv39 address: bits 39 to 63 must repeat bit 38")
     table = root
@@ -443,7 +466,7 @@ def need_console():
 
 @command
 def send(argument):
-    """send TEXT: type a line on the machine's console; it reads it when it runs. `send \\x03` is Ctrl-C."""
+    """send TEXT: type a line on the machine's console, once it has booted; it reads it when it runs. `send \\x03`: Ctrl-C."""
     line = argument.encode().decode("unicode_escape").encode("latin-1")
     need_console().socket.sendall(line if len(line) == 1 and line < b" " else line + b"\r")
 
@@ -457,5 +480,5 @@ def console(argument):
 
 for setting in ("set stack-cache off", "set code-cache off", "set print pretty on"):
     gdb.execute(setting)
-print("Commands that know the kernel: tamal lists them. The machine is paused: continue lets it run, Ctrl-C stops it."
+print("Commands that know the kernel: tamal lists them. The machine is paused: break and continue let it run, Ctrl-C stops it."
       + (" Its console appears here; send TEXT types on it." if console_thread else ""))

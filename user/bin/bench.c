@@ -1,5 +1,6 @@
 /*
- * bench [row...] -- how fast is this system? One line per row: "bench: KEY VALUE UNIT". tools/bench compares with goals.
+ * bench [row...] -- how fast is this system? One line per row: "bench: KEY VALUE UNIT". tools/bench shows them
+ * beside the goals.
  *
  * A row does its thing often enough that one sample lasts at least SAMPLE_NS, takes several samples and reports
  * the fastest: what disturbs a measurement only ever adds. Times are wall time of the machine's clock.
@@ -10,7 +11,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "user/user.h"
 #include <unistd.h>
@@ -34,7 +34,26 @@ struct row {
     unsigned long parts;                /* bytes or pages in one of the `times` */
 };
 
-static char buffer[64 * 1024];
+/* Memory of a row comes from sbrk(), and measure() gives it back: a fork pays for all that the program has. */
+static char *must_grow(size_t nbytes)
+{
+    char *memory = sbrk((intptr_t)nbytes);
+
+    if (memory == SBRK_ERROR)
+        err(1, "sbrk");
+    return memory;
+}
+
+#define BUFFER_BYTES (64 * 1024)
+static char *buffer;
+
+static int make_buffer(unsigned long size)
+{
+    (void)size;
+    buffer = must_grow(BUFFER_BYTES);
+    memset(buffer, 'x', BUFFER_BYTES);
+    return 0;
+}
 
 /* ---- System calls and tasks */
 
@@ -59,21 +78,10 @@ static void write_each_page(char *memory, size_t nbytes, size_t step)
 
 static int make_resident(unsigned long nbytes)
 {
-    char *memory = sbrk((intptr_t)nbytes);
-
-    if (memory == SBRK_ERROR)
-        return -1;
-    resident = memory;
+    resident = must_grow(nbytes);
     resident_bytes = nbytes;
     write_each_page(resident, resident_bytes, PAGE);
     return 0;
-}
-
-static void drop_resident(unsigned long nbytes)
-{
-    (void)nbytes;
-    sbrk(-(intptr_t)resident_bytes);
-    resident_bytes = 0;
 }
 
 /* The child does `work` and ends; the parent waits for it. */
@@ -132,9 +140,7 @@ static unsigned long sleeper_count;
 /* Fork tasks that sleep until they are killed: `count`, or fewer when one fails. */
 static int start_sleepers(unsigned long count)
 {
-    sleepers = calloc(count + 1, sizeof *sleepers);
-    if (sleepers == NULL)
-        return -1;
+    sleepers = (int *)must_grow(count * sizeof *sleepers);
     for (sleeper_count = 0; sleeper_count < count; sleeper_count++) {
         int pid = fork();
         if (pid == 0)
@@ -155,8 +161,6 @@ static void end_sleepers(unsigned long count)
     for (unsigned long i = 0; i < sleeper_count; i++)
         wait_for_task(sleepers[i], 0);
     sleeper_count = 0;
-    free(sleepers);
-    sleepers = NULL;
 }
 
 /* ---- Pipes */
@@ -271,7 +275,7 @@ static int create_file(const char *name, size_t nbytes, bool durable)
     if (fd < 0)
         return -1;
     while (written < nbytes) {
-        size_t piece = nbytes - written < sizeof buffer ? nbytes - written : sizeof buffer;
+        size_t piece = nbytes - written < BUFFER_BYTES ? nbytes - written : BUFFER_BYTES;
         if (write(fd, buffer, piece) != (long)piece)
             break;
         written += piece;
@@ -308,7 +312,7 @@ static int large_fd = -1;
 
 static int open_large(unsigned long nbytes)
 {
-    if (create_file(LARGE_FILE, nbytes, true) < 0)
+    if (make_buffer(0) < 0 || create_file(LARGE_FILE, nbytes, true) < 0)
         return -1;
     large_fd = open(LARGE_FILE, O_RDONLY);
     return large_fd;
@@ -344,8 +348,8 @@ static uint64_t rereads(unsigned long times, unsigned long nbytes)
 
     while (times-- > 0) {
         lseek(large_fd, 0, SEEK_SET);
-        for (unsigned long done = 0; done < nbytes; done += sizeof buffer)
-            if (read(large_fd, buffer, sizeof buffer) != sizeof buffer)
+        for (unsigned long done = 0; done < nbytes; done += BUFFER_BYTES)
+            if (read(large_fd, buffer, BUFFER_BYTES) != BUFFER_BYTES)
                 return FAILED;
     }
     return clock_ns() - start;
@@ -439,34 +443,34 @@ static uint64_t console_lines(unsigned long times, unsigned long size)
 #define FILE_BYTES (8 * MIB)
 
 static const struct row rows[] = {
-    /* key              unit      prepare         sample             finish           size        parts */
-    { "null",           "ns",      NULL,           null_calls,        NULL,            0,          1 },
-    { "fork",           "ns",      NULL,           forks,             NULL,            0,          1 },
-    { "fork-4m",        "ns",      make_resident,  forks,             drop_resident,   4 * MIB,    1 },
-    { "fork-32m",       "ns",      make_resident,  forks,             drop_resident,   32 * MIB,   1 },
-    { "fork-4m-write",  "ns",      make_resident,  writing_forks,     drop_resident,   4 * MIB,    1 },
-    { "exec",           "ns",      NULL,           execs,             NULL,            0,          1 },
-    { "pipe-trip",      "ns",      start_echo,     round_trips,       end_echo,        0,          1 },
-    { "pipe-trip-50",   "ns",      start_echo,     round_trips,       end_echo,        50,         1 },
-    { "pipe-trip-1000", "ns",      start_echo,     round_trips,       end_echo,        1000,       1 },
-    { "pipe-8k",        "ns/byte", NULL,           pipe_bytes,        NULL,            8192,       8192 },
-    { "pipe-512",       "ns/byte", NULL,           pipe_bytes,        NULL,            512,        512 },
-    { "heap",           "ns/page", NULL,           heap_pages,        NULL,            1,          HEAP_PAGES },
-    { "heap-sparse",    "ns/page", NULL,           heap_pages,        NULL,            16,         HEAP_PAGES },
-    { "create-sync",    "ns",      NULL,           files_then_sync,   NULL,            SMALL_BYTES, 1 },
-    { "create-fsync",   "ns",      NULL,           files_with_fsync,  NULL,            SMALL_BYTES, 1 },
-    { "write",          "ns/byte", NULL,           sequential_writes, close_large,     FILE_BYTES, FILE_BYTES },
-    { "reread",         "ns/byte", open_large,     rereads,           close_large,     FILE_BYTES, FILE_BYTES },
-    { "read-1",         "ns",      open_large,     byte_reads,        close_large,     FILE_BYTES, 1 },
-    { "open",           "ns",      fill_directory, opens,             empty_directory, 1,          1 },
-    { "open-100",       "ns",      fill_directory, opens,             empty_directory, 100,        1 },
-    { "open-10000",     "ns",      fill_directory, opens,             empty_directory, 10000,      1 },
-    { "console",        "ns/byte", NULL,           console_lines,     NULL,            0,          LINE_BYTES },
-    { "tasks",          "tasks",   start_sleepers, NULL,              end_sleepers,    2500,       1 },
+    /* key               unit       prepare         sample             finish           size         parts */
+    { "null",            "ns",      NULL,           null_calls,        NULL,            0,           1 },
+    { "fork",            "ns",      NULL,           forks,             NULL,            0,           1 },
+    { "fork-4m",         "ns",      make_resident,  forks,             NULL,            4 * MIB,     1 },
+    { "fork-32m",        "ns",      make_resident,  forks,             NULL,            32 * MIB,    1 },
+    { "fork-4m-write",   "ns",      make_resident,  writing_forks,     NULL,            4 * MIB,     1 },
+    { "exec",            "ns",      NULL,           execs,             NULL,            0,           1 },
+    { "pipe-trip",       "ns",      start_echo,     round_trips,       end_echo,        0,           1 },
+    { "pipe-trip-50",    "ns",      start_echo,     round_trips,       end_echo,        50,          1 },
+    { "pipe-trip-1000",  "ns",      start_echo,     round_trips,       end_echo,        1000,        1 },
+    { "pipe-8k",         "ns/byte", make_buffer,    pipe_bytes,        NULL,            8192,        8192 },
+    { "pipe-512",        "ns/byte", make_buffer,    pipe_bytes,        NULL,            512,         512 },
+    { "heap",            "ns/page", NULL,           heap_pages,        NULL,            1,           HEAP_PAGES },
+    { "heap-sparse",     "ns/page", NULL,           heap_pages,        NULL,            16,          HEAP_PAGES },
+    { "create-sync",     "ns",      make_buffer,    files_then_sync,   NULL,            SMALL_BYTES, 1 },
+    { "create-fsync",    "ns",      make_buffer,    files_with_fsync,  NULL,            SMALL_BYTES, 1 },
+    { "write",           "ns/byte", make_buffer,    sequential_writes, close_large,     FILE_BYTES,  FILE_BYTES },
+    { "reread",          "ns/byte", open_large,     rereads,           close_large,     FILE_BYTES,  FILE_BYTES },
+    { "read-1",          "ns",      open_large,     byte_reads,        close_large,     FILE_BYTES,  1 },
+    { "open",            "ns",      fill_directory, opens,             empty_directory, 1,           1 },
+    { "open-100",        "ns",      fill_directory, opens,             empty_directory, 100,         1 },
+    { "open-10000",      "ns",      fill_directory, opens,             empty_directory, 10000,       1 },
+    { "console",         "ns/byte", NULL,           console_lines,     NULL,            0,           LINE_BYTES },
+    { "tasks",           "tasks",   start_sleepers, NULL,              end_sleepers,    2500,        1 },
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
-/* fastest -- repeat until one sample is long enough, then take the fastest of several. *times: how often each did it. */
+/* fastest -- repeat until one sample is long enough, then take the fastest of several. Each did it `*times` times. */
 static uint64_t fastest(const struct row *row, unsigned long *times)
 {
     uint64_t best = FAILED;
@@ -493,6 +497,7 @@ static bool measure(const struct row *row)
 {
     uint64_t ns = FAILED, thousandths;
     unsigned long times = 1;
+    char *heap = sbrk(0);
 
     bool ready = row->prepare == NULL || row->prepare(row->size) >= 0;
     if (row->sample == NULL)                    /* the row that counts: how far did prepare come? */
@@ -505,6 +510,7 @@ static bool measure(const struct row *row)
     int failure = errno;
     if (row->finish != NULL)
         row->finish(row->size);
+    sbrk(heap - sbrk(0));
     if (row->sample != NULL && ns == FAILED) {
         printf("bench: %s failed: %s\n", row->key, strerror(failure));
         return false;

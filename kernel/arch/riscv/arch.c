@@ -42,6 +42,7 @@ _Static_assert(sizeof(pte_t) * PT_ENTRIES == PAGE_SIZE, "a table is a page");
 extern char __text_end[], __kernel_start[], __kernel_end[];
 
 pte_t *kernel_pagetable;
+static uint16_t asid_limit;             /* highest address-space number; the same on all harts */
 
 /* ---- Walking */
 
@@ -193,12 +194,29 @@ void map_kernel_memory(void)
             panic("not enough memory for the kernel's page tables");
 }
 
+/* pagetable_load -- each load takes a fresh address-space number of this hart, so whatever the TLB still holds under
+ * older numbers cannot match and no fence is needed; only when the numbers begin again must all of it go. (A fence
+ * would be a second flush of the emulator's TLB.) Harts without such numbers have asid_limit 0. */
 void pagetable_load(pte_t *root)
 {
-    __asm__ volatile("csrw satp, %0\n\tsfence.vma" :: "r"((8ul << 60) | ((uintptr_t)root >> PAGE_SHIFT)) : "memory");
+    static uint16_t last_asid[CPUS_MAX];
+    uint16_t *asid = &last_asid[this_cpu()->id];
+    bool wrap = *asid >= asid_limit;
+    *asid = wrap ? 0 : *asid + 1;
+    CSR_WRITE(satp, 8ul << 60 | (uintptr_t)*asid << 44 | (uintptr_t)root >> PAGE_SHIFT);
+    if (UNLIKELY(wrap))
+        flush_local();
 }
 
-void paging_on(void) { pagetable_load(kernel_pagetable); }
+/* paging_on -- bits of the number that a hart does not have read back as zero. */
+void paging_on(void)
+{
+    uintptr_t root = 8ul << 60 | (uintptr_t)kernel_pagetable >> PAGE_SHIFT;
+    CSR_WRITE(satp, root | 0xfffful << 44);
+    asid_limit = (uint16_t)(CSR_READ(satp) >> 44);
+    flush_local();
+    pagetable_load(kernel_pagetable);
+}
 
 void flush_local(void) { __asm__ volatile("sfence.vma" ::: "memory"); }
 
@@ -264,9 +282,13 @@ bool backtrace_step(uintptr_t *fp, uintptr_t *pc)
         return false;
     uintptr_t caller = ((uintptr_t *)*fp)[-2];
     *pc = ((uintptr_t *)*fp)[-1];
+    if (PAGE_DOWN(*pc - 1) == stack) {          /* a leaf saves its caller's fp only, where others have the address */
+        caller = *pc;
+        *pc = 0;
+    }
     bool up = caller > *fp && PAGE_DOWN(caller - 1) == stack;      /* frames only grow towards the stack's top */
-    *fp = up ? caller : 0;
-    return *pc != 0;
+    *fp = caller;
+    return up;                                  /* the outermost function's return address leads nowhere */
 }
 
 uintptr_t backtrace_here(uintptr_t *pc)

@@ -132,25 +132,25 @@ void stack_overflow(uintptr_t sp, uintptr_t pc, uintptr_t fp) NORETURN;
 void user_syscall(struct trap_frame *tf, uintptr_t number)
 {
     struct task *self = current();
-    self->irq_depth = 1;
+    self->context.irq_depth = 1;
     syscall(tf, number);
     if (UNLIKELY(self->killed))
         return_to_user();
-    self->irq_depth = 0;
+    self->context.irq_depth = 0;
 }
 
 void user_trap(struct trap_frame *tf, uintptr_t cause)
 {
     struct task *self = current();
     struct trap trap;
-    self->irq_depth = 1;
+    self->context.irq_depth = 1;
     if (cause != CAUSE_ILLEGAL || !fp_first_use(self)) {
         decode(&trap, cause);
         trap_from_user(tf, &trap);
     }
     if (UNLIKELY(self->killed))
         return_to_user();
-    self->irq_depth = 0;
+    self->context.irq_depth = 0;
 }
 
 extern char user_access_start[], user_access_stop[], user_access_failed[];
@@ -160,12 +160,12 @@ void kernel_trap(struct trap_frame *tf, uintptr_t cause)
     struct task *self = current();
     struct trap trap;
     bool interrupts_were_on = (tf->status & SSTATUS_SPIE) != 0;
-    self->irq_depth++;
+    self->context.irq_depth++;
     decode(&trap, cause);
     trap.in_user_copy = tf->pc >= (uintptr_t)user_access_start && tf->pc < (uintptr_t)user_access_stop;
     if (!trap_from_kernel(tf, &trap, interrupts_were_on))
         tf->pc = (uintptr_t)user_access_failed;
-    self->irq_depth--;
+    self->context.irq_depth--;
 }
 
 void stack_overflow(uintptr_t sp, uintptr_t pc, uintptr_t fp)

@@ -24,6 +24,7 @@ struct context {                                /* callee-saved registers of a t
     uintptr_t frame;                            /* its struct trap_frame: where a trap from user mode saves */
     uintptr_t stack;                            /* lowest address of its kernel stack */
     uintptr_t scratch;                          /* trap entry parks a register here */
+    uint32_t  irq_depth;                        /* irq_push() not yet popped; 0 only where interrupts are on */
 };
 
 struct trap_frame {
@@ -90,6 +91,10 @@ static inline pte_t pte_make(void *frame, unsigned flags)
     return (pte_t){ ((uint64_t)frame >> PAGE_SHIFT << 10) | bits };
 }
 static inline unsigned pte_flags(pte_t e) { return ((e.bits >> 1) & 15) | ((e.bits & PTE_RSW_COW) ? 16 : 0); }
+
+/* pte_to_cow -- a writable entry becomes read-only and marked; fork does this for every private page. */
+static inline bool pte_writable(pte_t e) { return (e.bits & PTE_W) != 0; }
+static inline pte_t pte_to_cow(pte_t e) { return (pte_t){ (e.bits & ~PTE_W) | PTE_RSW_COW }; }
 
 /* pte_invalidate -- not valid any more, but pte_frame() still tells which frame to drop after the fence (M1). */
 static inline pte_t pte_invalidate(pte_t e) { return (pte_t){ e.bits & ~PTE_V }; }

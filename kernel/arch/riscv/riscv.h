@@ -10,7 +10,6 @@ extern struct task boot_task;                   /* the boot hart's idle task; en
 struct platform {
     bool      sstc;                             /* timer compare register (Sstc extension) */
     uintptr_t plic;
-    uintptr_t plic_bytes;
     unsigned  plic_context[64];                 /* S-mode context of hart_ids[i] */
 };
 extern struct platform platform;
