@@ -79,6 +79,7 @@ void  frame_set_result(struct trap_frame *tf, long result);
 const uintptr_t *frame_arguments(struct trap_frame *tf);               /* six words */
 uintptr_t frame_pc(const struct trap_frame *tf);
 uintptr_t frame_fp(const struct trap_frame *tf);    /* frame pointer, for a backtrace */
+uintptr_t frame_caller(const struct trap_frame *tf);        /* return address, if the function saved none itself; else 0 */
 void  frame_print(const struct trap_frame *tf);     /* registers, for panic */
 
 /* backtrace_step -- from one kernel frame pointer to its caller's: false at the end. pc 0: not known at this step. */

@@ -1,7 +1,9 @@
-/* crash.c -- kernel bugs on purpose, to see (and test) how they are reported: demo=panic, demo=fault, demo=overflow. */
+/* crash.c -- kernel bugs on purpose, to see (and test) how they are reported: demo=panic, demo=fault, demo=overflow,
+ * demo=writetext, demo=rundata, demo=doublefree. */
 #include "arch/arch.h"
 #include "demo/demo.h"
 #include "lib/printk.h"
+#include "mm/kalloc.h"
 #include "sched/sched.h"
 
 void demo_panic(void *unused)
@@ -15,6 +17,30 @@ void demo_fault(void *unused)
     (void)unused;
     volatile uintptr_t nowhere = 8;
     *(volatile int *)nowhere = 1;
+}
+
+/* The kernel's text is not writable and its data not executable. */
+void demo_writetext(void *unused)
+{
+    (void)unused;
+    *(volatile int *)(uintptr_t)demo_writetext = 0;
+}
+
+void demo_rundata(void *unused)
+{
+    static uint32_t instructions[] = { 0x00008067 };    /* ret */
+    (void)unused;
+    ((void (*)(void))(uintptr_t)instructions)();
+}
+
+void demo_doublefree(void *unused)
+{
+    void *page = alloc_page();
+    (void)unused;
+    if (page == NULL)
+        panic("no frame for the demo");
+    free_page(page);
+    free_page(page);
 }
 
 /* Each call takes more of the 4 KiB kernel stack, until too little is left for a trap; then one comes. */

@@ -1,4 +1,4 @@
-/* demo.c -- which demo was asked for: demo=tasks, demo=selftest, demo=panic, demo=fault, demo=overflow. */
+/* demo.c -- which demo was asked for: demo=NAME on the command line, see the table. */
 #include "arch/arch.h"
 #include "demo/demo.h"
 #include "lib/printk.h"
@@ -13,6 +13,9 @@ bool demo_start(void)
         { "panic", demo_panic },
         { "fault", demo_fault },
         { "overflow", demo_overflow },
+        { "writetext", demo_writetext },
+        { "rundata", demo_rundata },
+        { "doublefree", demo_doublefree },
     };
     char wanted[16];
     if (!option("demo", wanted, sizeof(wanted)))
@@ -23,6 +26,9 @@ bool demo_start(void)
                 panic("no memory for the demo");
             return true;
         }
-    printk("demo=%s is not known; there are: tasks selftest panic fault overflow\n", wanted);
+    printk("demo=%s is not known; there are:", wanted);
+    for (unsigned i = 0; i < ARRAY_SIZE(demos); i++)
+        printk(" %s", demos[i].name);
+    printk("\n");
     return false;
 }

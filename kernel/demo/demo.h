@@ -10,6 +10,9 @@ bool demo_start(void);
 void demo_tasks(void *unused);          /* tasks.c: A, B, C of the course handout */
 void demo_panic(void *unused);          /* crash.c: how a kernel bug is reported */
 void demo_fault(void *unused);          /* crash.c: a bad access in the kernel */
+void demo_writetext(void *unused);
+void demo_rundata(void *unused);
+void demo_doublefree(void *unused);
 void demo_overflow(void *unused);       /* crash.c: how a kernel stack overflow is */
 void demo_selftest(void *unused);       /* selftest.c: kernel self-tests; ends the machine with their verdict */
 

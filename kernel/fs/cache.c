@@ -162,8 +162,7 @@ static size_t cache_reclaimable(void)
 static size_t cache_shrink(size_t nframes)
 {
     size_t freed = 0;
-    if (!try_acquire(&fs_lock))
-        return 0;
+    acquire(&fs_lock);
     while (freed < nframes && !list_empty(&cache.lru)) {
         struct buffer *b = list_first(&cache.lru, struct buffer, link);
         b->flags &= ~B_LRU;

@@ -66,8 +66,8 @@ size_t frames_total(void);              /* usable frames */
 size_t frames_free(void);               /* exact when nobody allocates meanwhile */
 
 /* kalloc_set_shrinker -- upcall (mm -> fs): `shrink(n)` gives back up to n clean cache frames at once and returns how
- * many; `reclaimable()` tells how many it could. Both: any context, may take RANK_FS locks only by try_acquire, never
- * suspend. */
+ * many; `reclaimable()` tells how many it could. shrink takes a lock of rank RANK_FS, so nobody allocates under one;
+ * it never suspends. */
 void   kalloc_set_shrinker(size_t (*shrink)(size_t nframes), size_t (*reclaimable)(void));
 size_t frames_reclaimable(void);
 

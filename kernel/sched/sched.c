@@ -10,6 +10,7 @@
  * (on_cpu); that switch takes run queue and page locks only, which no waker holds.
  */
 #include "lib/printk.h"
+#include "lib/string.h"
 #include "sched/clock.h"
 #include "sched/sched.h"
 
@@ -295,8 +296,7 @@ void sched_init(void)
         list_init(&buckets[i].tasks);
     }
     boot_task.kstack = (uintptr_t)boot_stack;
-    boot_task.name[0] = 'i';
-    boot_task.name[1] = 'd';
+    copy_string(boot_task.name, "idle0", sizeof(boot_task.name));
     *(uint64_t *)boot_stack = STACK_MAGIC;
     context_init(&boot_task, NULL);
     sched_add_cpu(machine.boot_hart, &boot_task);

@@ -14,13 +14,13 @@
  * BUFFER      cache buffer's lock      one block's contents                               sleep
  * PIPE        pipe->lock               one pipe's ring and ends                           spin
  * FILES       files->lock, file table  descriptors, reference counts                      spin
- * FS          short fs locks           cache hash and lists, log state, inode table       spin
  * CONSOLE_IN  console input lock       line buffer, terminal mode and group               spin
- * DISK        disk request queue       descriptors in flight                              spin
  * FAMILY      family_lock              parent, children, zombies; wait and exit           spin
  * TASKS       tasks_lock               the list of all tasks, the pid table               spin
  * VM          vm->lock                 one address space: areas, page table               spin
  * COMMIT      commit lock              promised pages                                     spin
+ * FS          short fs locks           cache hash and lists, log state, inode table       spin
+ * DISK        disk request queue       descriptors in flight                              spin
  * CLOCK       clock wheel              sleepers by deadline                               spin
  * SLEEPGUARD  sleeplock's guard        holder and waiters of a sleep lock                 spin
  * WAIT        wait bucket              who waits for what; a waiting task's state         spin
@@ -28,6 +28,9 @@
  * SLAB        slab cache               partly used pages of a cache                       spin
  * PAGES       kalloc lists             free frames                                        spin
  * CONSOLE     console output lock      the output ring and the UART                       spin, always last
+ *
+ * FS lies below VM because alloc_page(), which is called under VM, may take clean frames from the cache (shrinker); so
+ * nothing may allocate, or touch user memory, while it holds a lock of rank FS or further down.
  */
 #ifndef SCHED_SPINLOCK_H
 #define SCHED_SPINLOCK_H
@@ -38,7 +41,7 @@
 enum lock_rank {
     RANK_NONE,                          /* never checked: boot and panic only */
     RANK_RENAME, RANK_INODE, RANK_INODE2, RANK_LOG, RANK_BUFFER, RANK_LAST_SLEEP = RANK_BUFFER,
-    RANK_PIPE, RANK_FILES, RANK_FS, RANK_CONSOLE_IN, RANK_DISK, RANK_FAMILY, RANK_TASKS, RANK_VM, RANK_COMMIT,
+    RANK_PIPE, RANK_FILES, RANK_CONSOLE_IN, RANK_FAMILY, RANK_TASKS, RANK_VM, RANK_COMMIT, RANK_FS, RANK_DISK,
     RANK_CLOCK, RANK_SLEEPGUARD, RANK_WAIT, RANK_RUNQ, RANK_SLAB, RANK_PAGES, RANK_CONSOLE,
 };
 

@@ -40,10 +40,12 @@ static void print_location(const char *label, uintptr_t pc)
     printk("  %s %016lx %s+0x%lx\n", label, (unsigned long)pc, name != NULL ? name : "?", (unsigned long)offset);
 }
 
-static void print_backtrace(uintptr_t fp, uintptr_t pc)
+static void print_backtrace(uintptr_t fp, uintptr_t pc, uintptr_t caller)
 {
     printk("backtrace (addr2line -e kernel.elf ADDRESS gives the line):\n");
     print_location(" at", pc);
+    if (caller != 0)
+        print_location("by", caller - 1);
     for (unsigned depth = 0; depth < 32 && backtrace_step(&fp, &pc); depth++)
         if (pc != 0)
             print_location("by", pc - 1);       /* into the call: a return address may be the next function's */
@@ -64,12 +66,12 @@ static void take_over(void)
     cpus_stop_others();
 }
 
-static NORETURN void finish(uintptr_t fp, uintptr_t pc)
+static NORETURN void finish(uintptr_t fp, uintptr_t pc, uintptr_t caller)
 {
     struct task *self = current();
     printk("  cpu %u hart %u, task %d (%s)\n", self->cpu != NULL ? self->cpu->id : 0,
            self->cpu != NULL ? self->cpu->hart : 0, self->pid, self->name);
-    print_backtrace(fp, pc);
+    print_backtrace(fp, pc, caller);
     tasks_print();
     printk("The kernel stopped. `make gdb` and `break panic` show the moment; please report this with the lines above.\n");
     machine_off(PANIC_STATUS);
@@ -85,7 +87,7 @@ void panic(const char *format, ...)
     format_va(message, sizeof(message), format, args);
     va_end(args);
     printk("\npanic: %s\n", message);
-    finish(fp, pc);
+    finish(fp, pc, 0);
 }
 
 void panic_trap(const struct trap_frame *tf, const struct trap *trap)
@@ -94,7 +96,7 @@ void panic_trap(const struct trap_frame *tf, const struct trap *trap)
     printk("\npanic: kernel fault: cause=%ld err=0x%lx va=0x%lx pc=0x%lx\n", trap->cause, (unsigned long)trap->error,
            (unsigned long)trap->address, (unsigned long)frame_pc(tf));
     frame_print(tf);
-    finish(frame_fp(tf), frame_pc(tf));
+    finish(frame_fp(tf), frame_pc(tf), frame_caller(tf));
 }
 
 void panic_stop_if_asked(void)

@@ -264,6 +264,13 @@ const uintptr_t *frame_arguments(struct trap_frame *tf) { return tf->a; }
 uintptr_t frame_pc(const struct trap_frame *tf) { return tf->pc; }
 uintptr_t frame_fp(const struct trap_frame *tf) { return tf->s0; }
 
+/* A leaf keeps its return address in ra and only its caller's frame pointer in memory. */
+uintptr_t frame_caller(const struct trap_frame *tf)
+{
+    uintptr_t fp = tf->s0, pc;
+    return backtrace_step(&fp, &pc) && pc == 0 ? tf->ra : 0;
+}
+
 void frame_print(const struct trap_frame *tf)
 {
     const uintptr_t *reg = &tf->pc;
