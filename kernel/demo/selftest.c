@@ -296,7 +296,7 @@ static void count_under_locks(void *unused)
 
 static void test_locks(void)
 {
-    sleeplock_init(&sleep_lock, "selftest sleep", RANK_INODE);
+    sleeplock_init(&sleep_lock, "selftest sleep", RANK_FILE);
     spin_count = sleep_count = 0;
     run_workers(worker_count(), count_under_locks);
     CHECK(spin_count == 5000ul * worker_count());

@@ -92,7 +92,7 @@ static int load_bitmap(struct bitmap *map, uint32_t start, uint32_t nblocks, uin
 
 int alloc_init(const struct superblock *super)
 {
-    sleeplock_init(&alloc_lock, "alloc", RANK_BUFFER);
+    sleeplock_init(&alloc_lock, "alloc", RANK_IO);
     data_start = super->data_start;
     filling = 0;
     sealed = false;

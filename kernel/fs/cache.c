@@ -80,7 +80,7 @@ int cache_init(struct block_device *device)
     list_init(&cache.lru);
     list_init(&cache.dirty);
     list_init(&cache.spare);
-    sleeplock_init(&io_lock, "fs io", RANK_BUFFER);
+    sleeplock_init(&io_lock, "fs io", RANK_IO);
     cache.dirty_high = MAX(frames_total() / 4, (size_t)128);
     cache.dirty_low = cache.dirty_high / 2;
     kalloc_set_shrinker(cache_shrink, cache_reclaimable);

@@ -60,7 +60,7 @@ static struct file *file_new(enum file_kind kind, unsigned access)
         file->kind = kind;
         file->readable = access != O_WRONLY;
         file->writable = access != O_RDONLY;
-        sleeplock_init(&file->lock, "file", RANK_INODE);
+        sleeplock_init(&file->lock, "file", RANK_FILE);
     }
     return file;
 }

@@ -171,6 +171,7 @@ void *alloc_page_raw(void)
 {
     irq_push();
 #ifdef DEBUG
+    KASSERT(!lock_held_from(RANK_FS));                  /* the shrinker takes such locks */
     struct task *self = current();                      /* T-2: the n-th allocation of the chosen task fails */
     if (UNLIKELY(self->fail_alloc_at != 0) && --self->fail_alloc_at == 0) {
         irq_pop();

@@ -26,6 +26,15 @@ void lock_note_taken(const void *lock, enum lock_rank rank, const char *name)
     self->held[self->locks_held++].rank = (uint16_t)rank;
 }
 
+bool lock_held_from(enum lock_rank rank)
+{
+    struct task *self = current();
+    for (unsigned i = 0; i < self->locks_held; i++)
+        if (self->held[i].rank >= rank)
+            return true;
+    return false;
+}
+
 void lock_note_dropped(const void *lock)
 {
     struct task *self = current();

@@ -8,19 +8,18 @@
  *
  * Rank        Lock                     Guards                                             Kind
  * RENAME      fs rename lock           the shape of the directory tree                    sleep
- * INODE       inode->lock              one file's size and block map                      sleep
- * INODE2      a second inode's lock    parent before child, else by address               sleep
+ * FILE        file->lock               one open file's offset                             sleep
+ * NONE        inode->lock              one file: two are taken in an order no number has  sleep
  * LOG         log commit lock          one commit at a time                               sleep
- * BUFFER      cache buffer's lock      one block's contents                               sleep
+ * IO          io_lock, alloc_lock      the pool of transfers; the block and inode maps    sleep
  * PIPE        pipe->lock               one pipe's ring and ends                           spin
- * FILES       files->lock, file table  descriptors, reference counts                      spin
- * CONSOLE_IN  console input lock       line buffer, terminal mode and group               spin
+ * CONSOLE_IN  console input, turns     line buffer, mode, group; whose turn to write      spin
  * FAMILY      family_lock              parent, children, zombies; wait and exit           spin
  * TASKS       tasks_lock               the list of all tasks, the pid table               spin
- * VM          vm->lock                 one address space: areas, page table               spin
+ * VM          vm->lock, kernel map     one address space: areas, page table               spin
  * COMMIT      commit lock              promised pages                                     spin
  * FS          short fs locks           cache hash and lists, log state, inode table       spin
- * DISK        disk request queue       descriptors in flight                              spin
+ * DISK        disk queue, block wait   descriptors in flight; requests waited for         spin
  * CLOCK       clock wheel              sleepers by deadline                               spin
  * SLEEPGUARD  sleeplock's guard        holder and waiters of a sleep lock                 spin
  * WAIT        wait bucket              who waits for what; a waiting task's state         spin
@@ -39,9 +38,9 @@
 #include "lib/types.h"
 
 enum lock_rank {
-    RANK_NONE,                          /* never checked: boot and panic only */
-    RANK_RENAME, RANK_INODE, RANK_INODE2, RANK_LOG, RANK_BUFFER, RANK_LAST_SLEEP = RANK_BUFFER,
-    RANK_PIPE, RANK_FILES, RANK_CONSOLE_IN, RANK_FAMILY, RANK_TASKS, RANK_VM, RANK_COMMIT, RANK_FS, RANK_DISK,
+    RANK_NONE,                          /* not checked */
+    RANK_RENAME, RANK_FILE, RANK_LOG, RANK_IO, RANK_LAST_SLEEP = RANK_IO,
+    RANK_PIPE, RANK_CONSOLE_IN, RANK_FAMILY, RANK_TASKS, RANK_VM, RANK_COMMIT, RANK_FS, RANK_DISK,
     RANK_CLOCK, RANK_SLEEPGUARD, RANK_WAIT, RANK_RUNQ, RANK_SLAB, RANK_PAGES, RANK_CONSOLE,
 };
 
@@ -105,6 +104,7 @@ bool spinlock_held(const struct spinlock *lock);
 #ifdef DEBUG
 void lock_note_taken(const void *lock, enum lock_rank rank, const char *name);
 void lock_note_dropped(const void *lock);
+bool lock_held_from(enum lock_rank rank);       /* does this task hold one of this rank or further down? */
 #else
 static inline void lock_note_taken(const void *lock, enum lock_rank rank, const char *name)
 {
