@@ -217,7 +217,7 @@ clean:
 
 help:
 	@echo 'make              build the kernel and the disk image'
-	@echo 'make qemu         run it: a shell on this terminal; type halt, or Ctrl-A X, to leave'
+	@echo 'make qemu         run it: a shell on this terminal; type halt, or Ctrl-O X, to leave'
 	@echo 'make gdb          run it under the debugger; PROG=sh adds a user program'
 	@echo 'make qemu-gdb     run it and wait for a debugger that you start yourself'
 	@echo 'make test         every test; T="-k word" runs some'

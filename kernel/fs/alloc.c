@@ -237,12 +237,12 @@ int alloc_blocks(uint32_t goal, uint32_t want, uint32_t *start)
 
 static void free_one(uint32_t block)
 {
-    struct group *g = group_at(&blocks, block / GROUP_BITS);
-    uint32_t at = block % GROUP_BITS;
     if (!block_is_data(block) || !bit_is_set(&blocks, block)) {
         printk("fs: block %u is freed but not in use: the disk needs fsck\n", block);
         return;
     }
+    struct group *g = group_at(&blocks, block / GROUP_BITS);
+    uint32_t at = block % GROUP_BITS;
     log_modify(g->map);
     ((uint64_t *)g->map->data)[at / 64] &= ~((uint64_t)1 << (at % 64));
     g->pending[filling][at / 64] |= (uint64_t)1 << (at % 64);

@@ -4,7 +4,10 @@
 
 #include "fs/inode.h"
 
-struct name { const char *text; uint32_t length; };     /* 1 .. FS_NAME_MAX bytes, no slash, not necessarily terminated */
+struct name {
+    const char *text;
+    uint32_t length;
+}; /* 1 .. FS_NAME_MAX bytes, no slash, not necessarily terminated */
 
 /* dir_lookup -- the entry called `name`: inode number and slot. 0, -ENOENT (also: the directory was removed), -EIO, -ENOMEM.
  * dir_name_of -- the name of `inum` here, to name[FS_NAME_MAX + 1].

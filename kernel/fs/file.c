@@ -116,9 +116,25 @@ void file_put(struct file *file)
     slab_free(&file_slab, file);
 }
 
+/* The offset needs the lock only while others share the file. With one reference there are no others, and none can come:
+ * the only task that could dup() or fork() is in this call. Returns whether it was taken. */
+static bool lock_offset(struct file *file)
+{
+    bool shared = __atomic_load_n(&file->refs, __ATOMIC_ACQUIRE) > 1;
+    if (shared)
+        sleep_acquire(&file->lock);
+    return shared;
+}
+
+static void unlock_offset(struct file *file, bool locked)
+{
+    if (locked)
+        sleep_release(&file->lock);
+}
+
 static long read_inode(struct file *file, vaddr_t dst, size_t nbytes)
 {
-    sleep_acquire(&file->lock);
+    bool locked = lock_offset(file);
     long n = inode_lock(file->inode);
     if (n == 0) {
         n = inode_read(file->inode, NULL, dst, file->offset, nbytes);
@@ -126,15 +142,15 @@ static long read_inode(struct file *file, vaddr_t dst, size_t nbytes)
     }
     if (n > 0)
         file->offset += (uint64_t)n;
-    sleep_release(&file->lock);
+    unlock_offset(file, locked);
     return n;
 }
 
 static long write_inode(struct file *file, vaddr_t src, size_t nbytes)
 {
-    sleep_acquire(&file->lock);
+    bool locked = lock_offset(file);
     long n = inode_write(file->inode, src, &file->offset, nbytes, file->append);
-    sleep_release(&file->lock);
+    unlock_offset(file, locked);
     return n;
 }
 
@@ -172,7 +188,7 @@ long file_seek(struct file *file, int64_t offset, int whence)
         return -ESPIPE;
     if (whence != SEEK_SET && whence != SEEK_CUR && whence != SEEK_END)
         return -EINVAL;
-    sleep_acquire(&file->lock);
+    bool locked = lock_offset(file);
     int64_t base = whence == SEEK_SET ? 0 : (int64_t)file->offset;
     long err = whence == SEEK_END ? inode_lock(file->inode) : 0;
     if (err == 0 && whence == SEEK_END) {
@@ -186,7 +202,7 @@ long file_seek(struct file *file, int64_t offset, int whence)
         file->offset = (uint64_t)to;
         err = (long)to;
     }
-    sleep_release(&file->lock);
+    unlock_offset(file, locked);
     return err;
 }
 

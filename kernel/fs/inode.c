@@ -542,7 +542,8 @@ long inode_read(struct inode *inode, void *kernel, vaddr_t user, uint64_t offset
     size_t done = 0;
     while (done < nbytes) {
         size_t piece = MIN(nbytes - done, FS_BLOCK_SIZE - (offset + done) % FS_BLOCK_SIZE);
-        int err = read_piece(inode, kernel != NULL ? (char *)kernel + done : NULL, va_add(user, done), offset + done, piece);
+        int err = read_piece(inode, kernel != NULL ? (char *)kernel + done : NULL, va_add(user, done), offset + done,
+                             piece);
         if (err < 0)
             return done > 0 ? (long)done : err;
         done += piece;

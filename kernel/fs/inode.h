@@ -19,8 +19,12 @@ struct inode {                          /* [i] inodes lock  [l] its own lock  [c
     bool              write_error;      /* some of its data could not be written: fsync() reports it once */
     struct disk_inode disk;             /* [l] as it is, or will be, in the inode table */
     struct buffer    *table;            /* [l] its block of the inode table while referenced, so updating cannot fail */
-    struct { uint32_t file, disk, count; } run;             /* [l] last piece of the block map found; count 0: none */
-    struct { uint32_t next, end, window; } ahead;           /* [l] read-ahead: expected block, where reading has got to */
+    struct {
+        uint32_t file, disk, count;
+    } run; /* [l] last piece of the block map found; count 0: none */
+    struct {
+        uint32_t next, end, window;
+    } ahead;                 /* [l] read-ahead: expected block, where reading has got to */
     struct dir_index *index;            /* [l] a directory's names in memory, or NULL */
 };
 
@@ -59,7 +63,8 @@ MUST_CHECK int inode_map(struct inode *inode, uint32_t n, uint32_t *disk, uint32
  * inode_truncate -- no operation open, not locked. 0, -EFBIG, -EIO, -ENOMEM. */
 MUST_CHECK long inode_read(struct inode *inode, void *kernel, vaddr_t user, uint64_t offset, size_t nbytes);
 MUST_CHECK long inode_write(struct inode *inode, vaddr_t user, uint64_t *offset, size_t nbytes, bool append);
-MUST_CHECK long inode_write_slice(struct inode *inode, const void *kernel, vaddr_t user, uint64_t offset, size_t nbytes);
+MUST_CHECK long inode_write_slice(struct inode *inode, const void *kernel, vaddr_t user, uint64_t offset,
+                                  size_t nbytes);
 uint32_t write_credits(size_t nbytes);
 MUST_CHECK int inode_truncate(struct inode *inode, uint64_t size);
 

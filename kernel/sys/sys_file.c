@@ -332,7 +332,8 @@ long sys_readlink(struct task *self, const uintptr_t arg[])
     if (n < 0)
         return n;
     if ((n = inode_lock(inode)) == 0) {
-        n = inode->disk.type == T_SYMLINK ? inode_read(inode, NULL, va_of(arg[1]), 0, MIN(arg[2], FS_SYMLINK_MAX)) : -EINVAL;
+        n = inode->disk.type == T_SYMLINK ? inode_read(inode, NULL, va_of(arg[1]), 0, MIN(arg[2], FS_SYMLINK_MAX))
+                                          : -EINVAL;
         inode_unlock(inode);
     }
     inode_put(inode);

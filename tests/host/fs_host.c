@@ -34,7 +34,12 @@ unsigned long host_checks;
 
 /* ---- Random */
 static uint64_t random_state = 88172645463325252ull;
-void host_seed(uint64_t seed) { random_state = seed * 2654435769u + 88172645463325252ull; for (int i = 0; i < 8; i++) host_random(); }
+void host_seed(uint64_t seed)
+{
+    random_state = seed * 2654435769u + 88172645463325252ull;
+    for (int i = 0; i < 8; i++)
+        host_random();
+}
 uint32_t host_random(void)
 {
     random_state ^= random_state << 13;
@@ -165,7 +170,11 @@ static void maybe_switch(void)
         pass_turn();
 }
 
-void preempt_point(void) { EXPECT(spin_depth == 0); maybe_switch(); }
+void preempt_point(void)
+{
+    EXPECT(spin_depth == 0);
+    maybe_switch();
+}
 
 int suspend(const void *on, struct spinlock *lock, enum wait_mode mode)
 {
@@ -193,7 +202,10 @@ void wakeup(const void *on)
 }
 
 /* ---- Locks */
-void spinlock_init(struct spinlock *lock, const char *name, enum lock_rank rank) { *lock = (struct spinlock)SPINLOCK_INIT(name, rank); }
+void spinlock_init(struct spinlock *lock, const char *name, enum lock_rank rank)
+{
+    *lock = (struct spinlock)SPINLOCK_INIT(name, rank);
+}
 void acquire(struct spinlock *lock)
 {
     maybe_switch();
@@ -215,7 +227,10 @@ void release(struct spinlock *lock)
     lock->locked = 0;
     spin_depth--;
 }
-void sleeplock_init(struct sleeplock *lock, const char *name, enum lock_rank rank) { *lock = (struct sleeplock){ .rank = rank, .name = name }; }
+void sleeplock_init(struct sleeplock *lock, const char *name, enum lock_rank rank)
+{
+    *lock = (struct sleeplock){ .rank = rank, .name = name };
+}
 void sleep_acquire(struct sleeplock *lock)
 {
     maybe_switch();
@@ -224,7 +239,13 @@ void sleep_acquire(struct sleeplock *lock)
         suspend(lock, NULL, WAIT_FIRM);
     lock->holder = current();
 }
-bool sleep_try_acquire(struct sleeplock *lock) { if (lock->holder) return false; lock->holder = current(); return true; }
+bool sleep_try_acquire(struct sleeplock *lock)
+{
+    if (lock->holder)
+        return false;
+    lock->holder = current();
+    return true;
+}
 void sleep_release(struct sleeplock *lock)
 {
     EXPECT(lock->holder == current());
@@ -297,10 +318,18 @@ void *alloc_page(void)
         memset(page, 0, 4096);
     return page;
 }
-void free_page(void *page) { memset(page, 0x5A, 4096); piece_free(((struct piece **)page)[-1]); }
+void free_page(void *page)
+{
+    memset(page, 0x5A, 4096);
+    piece_free(((struct piece **)page)[-1]);
+}
 size_t frames_total(void) { return host_frames; }
 size_t frames_free(void) { return host_frames - host_frames_used; }
-void kalloc_set_shrinker(size_t (*shrink)(size_t), size_t (*reclaimable)(void)) { shrinker = shrink; (void)reclaimable; }
+void kalloc_set_shrinker(size_t (*shrink)(size_t), size_t (*reclaimable)(void))
+{
+    shrinker = shrink;
+    (void)reclaimable;
+}
 void *slab_alloc(struct slab_cache *cache)
 {
     struct piece *p = piece_new(cache->object_size, false);
@@ -309,14 +338,40 @@ void *slab_alloc(struct slab_cache *cache)
     cache->objects++;
     return memset(p + 1, 0, cache->object_size);
 }
-void slab_free(struct slab_cache *cache, void *object) { cache->objects--; piece_free((struct piece *)object - 1); }
+void slab_free(struct slab_cache *cache, void *object)
+{
+    cache->objects--;
+    piece_free((struct piece *)object - 1);
+}
 
 /* ---- User memory: addresses are the host's; the first pages are bad. */
 static bool bad(vaddr_t va, size_t n) { return va.addr < 65536 || va.addr + n < va.addr || va.addr >> 48; }
-int copy_from_user(void *dst, vaddr_t src, size_t n) { if (bad(src, n)) return -EFAULT; memcpy(dst, (void *)src.addr, n); return 0; }
-int copy_to_user(vaddr_t dst, const void *src, size_t n) { if (bad(dst, n)) return -EFAULT; memcpy((void *)dst.addr, src, n); return 0; }
-int clear_user(vaddr_t dst, size_t n) { if (bad(dst, n)) return -EFAULT; memset((void *)dst.addr, 0, n); return 0; }
-int user_fault_in(vaddr_t va, size_t n, bool write) { (void)write; return bad(va, n) ? -EFAULT : 0; }
+int copy_from_user(void *dst, vaddr_t src, size_t n)
+{
+    if (bad(src, n))
+        return -EFAULT;
+    memcpy(dst, (void *)src.addr, n);
+    return 0;
+}
+int copy_to_user(vaddr_t dst, const void *src, size_t n)
+{
+    if (bad(dst, n))
+        return -EFAULT;
+    memcpy((void *)dst.addr, src, n);
+    return 0;
+}
+int clear_user(vaddr_t dst, size_t n)
+{
+    if (bad(dst, n))
+        return -EFAULT;
+    memset((void *)dst.addr, 0, n);
+    return 0;
+}
+int user_fault_in(vaddr_t va, size_t n, bool write)
+{
+    (void)write;
+    return bad(va, n) ? -EFAULT : 0;
+}
 long copy_string_from_user(char *dst, vaddr_t src, size_t size)
 {
     if (bad(src, 1))
@@ -375,10 +430,29 @@ uint32_t crc32(uint32_t seed, const void *data, size_t n)
 static int64_t now = 1000000000;
 int64_t clock_seconds(void) { return now++; }
 uint64_t clock_uptime_us(void) { return 0; }
-int sleep_until_us(uint64_t deadline) { (void)deadline; return -EINTR; }
-int task_start_kernel(const char *name, void (*body)(void *), void *argument) { (void)name; (void)body; (void)argument; return 1; }
-long console_read(vaddr_t dst, size_t n) { (void)dst; (void)n; return 0; }
-long console_write(vaddr_t src, size_t n) { (void)src; return (long)n; }
+int sleep_until_us(uint64_t deadline)
+{
+    (void)deadline;
+    return -EINTR;
+}
+int task_start_kernel(const char *name, void (*body)(void *), void *argument)
+{
+    (void)name;
+    (void)body;
+    (void)argument;
+    return 1;
+}
+long console_read(vaddr_t dst, size_t n)
+{
+    (void)dst;
+    (void)n;
+    return 0;
+}
+long console_write(vaddr_t src, size_t n)
+{
+    (void)src;
+    return (long)n;
+}
 int console_set_mode(int mode) { return mode == 0 || mode == 1 ? 0 : -EINVAL; }
 void console_set_group(int group) { (void)group; }
 
@@ -425,7 +499,8 @@ static void complete(struct block_request *r)
     host_requests++;
     *(r->op == BLOCK_READ ? &host_reads : r->op == BLOCK_WRITE ? &host_writes : &host_flushes) += 1;
     bool fails = (host_fail_ops >> r->op & 1) && injected(&host_fail_request, host_fail_always);
-    EXPECT(r->op == BLOCK_FLUSH || (r->count >= 1 && r->count <= BLOCK_SEGMENTS_MAX && r->block + r->count <= host_disk_blocks));
+    EXPECT(r->op == BLOCK_FLUSH ||
+           (r->count >= 1 && r->count <= BLOCK_SEGMENTS_MAX && r->block + r->count <= host_disk_blocks));
     uint32_t good = fails ? (r->count ? host_random() % r->count : 0) : r->count;       /* a failed write may be half done */
     for (uint32_t i = 0; i < good && r->op != BLOCK_FLUSH; i++) {
         uint8_t *at = host_disk + (size_t)(r->block + i) * 4096;
@@ -471,7 +546,11 @@ static void submit(struct block_device *dev, struct block_request *r)
 static struct block_device device = { .name = "host", .submit = submit };
 struct block_device *root_disk = &device;
 
-static void wait_done(struct block_request *r) { *(bool *)r->private = true; wakeup(r); }
+static void wait_done(struct block_request *r)
+{
+    *(bool *)r->private = true;
+    wakeup(r);
+}
 int block_wait(struct block_device *dev, struct block_request *r)
 {
     bool done = false;
@@ -532,6 +611,55 @@ void host_format(uint32_t blocks, uint32_t inodes, uint32_t log_blocks)
     memcpy(host_disk + (size_t)sb.inode_start * 4096 + sizeof(root), &root, sizeof(root));
     struct dirent dots[2] = { { 1, "." }, { 1, ".." } };
     memcpy(host_disk + (size_t)sb.data_start * 4096, dots, sizeof(dots));
+}
+
+/* ---- Crashes */
+uint8_t *host_copy_disk(void)
+{
+    uint8_t *image = malloc((size_t)host_disk_blocks * 4096);
+    memcpy(image, host_disk, (size_t)host_disk_blocks * 4096);
+    return image;
+}
+
+/* Does the unflushed write `i` reach the disk? Many are lost; or a few; or those of a while. */
+static bool reaches(unsigned way, size_t i, size_t from, size_t to)
+{
+    switch (way) {
+    case 0:  return host_random() % 2;
+    case 1:  return host_random() % 8 != 0;
+    default: return i < from || i >= to;
+    }
+}
+
+/* A crash state: what reached the disk before event `cut`, and of the writes since the last flush a random part. Half of the
+ * cuts are moved to just before a flush, when most is in flight. */
+uint8_t *host_crash_image(const uint8_t *base, size_t *at_event, bool subset)
+{
+    size_t flushed = 0, cut = *at_event;
+    uint8_t *image = malloc((size_t)host_disk_blocks * 4096);
+    memcpy(image, base, (size_t)host_disk_blocks * 4096);
+    if (subset && host_random() % 2)
+        while (cut < host_event_count && host_events[cut].kind != EVENT_FLUSH)
+            cut++;
+    for (size_t i = 0; i < cut; i++)
+        if (host_events[i].kind == EVENT_FLUSH)
+            flushed = i;
+    unsigned way = host_random() % 4;
+    size_t from = flushed + host_random() % (cut - flushed + 1), to = from + host_random() % (cut - from + 1);
+    for (size_t i = 0; i < cut; i++) {
+        if (host_events[i].kind == EVENT_FLUSH || (subset && i > flushed && !reaches(way, i, from, to)))
+            continue;
+        uint8_t *at = image + (size_t)host_events[i].block * 4096;
+        if (subset && i > flushed && host_random() % 16 == 0) {
+            for (int sector = 0; sector < 8; sector++)          /* torn */
+                if (host_random() % 2)
+                    memcpy(at + sector * 512, host_events[i].data + sector * 512, 512);
+        } else {
+            memcpy(at, host_events[i].data, 4096);
+        }
+    }
+    *at_event = cut;
+    return image;
 }
 
 static void print_problem(void *context, enum fsck_kind kind, const char *line)

@@ -48,12 +48,22 @@ void host_seed(uint64_t seed);
 /* ---- Calls, by the system-call handlers; the current task's files. */
 #define HOST_CALL(name) long sys_##name(struct task *, const uintptr_t[]); \
     static inline long do_##name(uintptr_t a, uintptr_t b, uintptr_t c) \
-    { const uintptr_t arg[6] = { a, b, c }; return sys_##name(current(), arg); }
-HOST_CALL(read) HOST_CALL(write) HOST_CALL(close) HOST_CALL(dup) HOST_CALL(dup2) HOST_CALL(open) HOST_CALL(mknod)
-HOST_CALL(unlink) HOST_CALL(link) HOST_CALL(mkdir) HOST_CALL(chdir) HOST_CALL(fstat) HOST_CALL(stat) HOST_CALL(lstat)
-HOST_CALL(lseek) HOST_CALL(symlink) HOST_CALL(readlink) HOST_CALL(getcwd) HOST_CALL(rename) HOST_CALL(fsync) HOST_CALL(sync)
-HOST_CALL(ftruncate) HOST_CALL(pipe) HOST_CALL(statfs) HOST_CALL(utime) HOST_CALL(ttymode) HOST_CALL(tcsetpgrp)
+    {                                                                   \
+        const uintptr_t arg[6] = { a, b, c };                           \
+        return sys_##name(current(), arg);                              \
+    }
+HOST_CALL(read)
+HOST_CALL(write) HOST_CALL(close) HOST_CALL(dup) HOST_CALL(dup2) HOST_CALL(open) HOST_CALL(mknod) HOST_CALL(unlink)
+    HOST_CALL(link) HOST_CALL(mkdir) HOST_CALL(chdir) HOST_CALL(fstat) HOST_CALL(stat) HOST_CALL(lstat) HOST_CALL(lseek)
+        HOST_CALL(symlink) HOST_CALL(readlink) HOST_CALL(getcwd) HOST_CALL(rename) HOST_CALL(fsync) HOST_CALL(sync)
+            HOST_CALL(ftruncate) HOST_CALL(pipe) HOST_CALL(statfs) HOST_CALL(utime) HOST_CALL(ttymode)
+                HOST_CALL(tcsetpgrp)
 #define P(x) ((uintptr_t)(x))
+
+    /* host_crash_image -- a disk as a crash may leave it: base, with what was recorded before event *cut; `subset`: of the writes
+ * since the last flush only some, some of them torn between sectors, and *cut may be moved on to the next flush. host_copy_disk. Both to be freed. */
+    uint8_t *host_copy_disk(void);
+uint8_t *host_crash_image(const uint8_t *base, size_t *cut, bool subset);
 
 /* host_check -- fsck of an image; problems are printed. Returns their number (and 1 when it cannot be checked). */
 unsigned host_check(const uint8_t *image, uint32_t blocks, const char *what);

@@ -30,12 +30,28 @@ const char *model_when = "";
 unsigned model_big = 40;
 static int generations;
 
-struct promise { size_t at; unsigned long op; int count; struct promised { char path[160]; int node, generation, type; size_t size; uint32_t crc; } *list; };
+struct promise {
+    size_t at;
+    unsigned long op;
+    int count;
+    struct promised {
+        char path[160];
+        int node, generation, type;
+        size_t size;
+        uint32_t crc;
+    } * list;
+};
 static struct promise *promises;
 static int promise_count, promise_room;
-static struct { size_t at; unsigned long op; } *starts; /* events seen when each operation began */
+static struct {
+    size_t at;
+    unsigned long op;
+} * starts; /* events seen when each operation began */
 static size_t start_count, start_room;
-static struct change { unsigned long op; int node, generation; } *changes;
+static struct change {
+    unsigned long op;
+    int node, generation;
+} * changes;
 static size_t change_count, change_room;
 
 static int node_new(int type)
@@ -138,9 +154,15 @@ static bool soft(long got, bool tolerant)
     return tolerant && (got == -EIO || got == -ENOMEM || got == -ENOSPC);
 }
 
-#define SAME(got, want) do { host_checks++; if ((got) != (want)) { \
-    fprintf(stderr, "op %lu: %s: got %ld, want %ld (%s) %s\n", model_ops, __func__, (long)(got), (long)(want), p.path, model_when); \
-    host_failed(__FILE__, __LINE__, "result"); } } while (0)
+#define SAME(got, want)                                                                                                \
+    do {                                                                                                               \
+        host_checks++;                                                                                                 \
+        if ((got) != (want)) {                                                                                         \
+            fprintf(stderr, "op %lu: %s: got %ld, want %ld (%s) %s\n", model_ops, __func__, (long)(got), (long)(want), \
+                    p.path, model_when);                                                                               \
+            host_failed(__FILE__, __LINE__, "result");                                                                 \
+        }                                                                                                              \
+    } while (0)
 
 /* ---- Operations */
 
@@ -173,7 +195,9 @@ static void write_some(struct place p, int fd, bool tolerant)
 {
     struct node *n = &nodes[p.node];
     size_t at = host_random() % 4 ? n->size : host_random() % (n->size + 20000);
-    size_t length = model_big != 0 && host_random() % model_big == 0 ? host_random() % 900000 : host_random() % 4 ? host_random() % 3000 : host_random() % 40000;
+    size_t length = model_big != 0 && host_random() % model_big == 0 ? host_random() % 900000
+                    : host_random() % 4                              ? host_random() % 3000
+                                                                     : host_random() % 40000;
     if (model_big != 0 && host_random() % (model_big * 4) == 0)
         at = n->size + host_random() % 4000000;
     if (at + length > FILE_MAX_BYTES)
@@ -357,7 +381,8 @@ static void rename_some(bool tolerant)
     struct place p = somewhere(), to = somewhere();
     long want = rename_result(&p, &to), got = do_rename(P(p.path), P(to.path), 0);
     if (got != want && !tolerant)
-        fprintf(stderr, "rename to %s: nodes %d (type %d) over %d (type %d)\n", to.path, p.node, nodes[p.node].type, to.node, nodes[to.node].type);
+        fprintf(stderr, "rename to %s: nodes %d (type %d) over %d (type %d)\n", to.path, p.node, nodes[p.node].type,
+                to.node, nodes[to.node].type);
     if (soft(got, tolerant) || (got == -ENOSPC && want == 0 && to.node == 0))
         return;
     SAME(got, want);
@@ -455,7 +480,9 @@ static void promise_tree(struct promise *promise, int n, const char *path)
     char sub[300];
     promise->list = realloc(promise->list, sizeof(*promise->list) * (size_t)(promise->count + 1));
     struct promised *at = &promise->list[promise->count++];
-    *at = (struct promised){ .node = n, .generation = nodes[n].generation, .type = nodes[n].type, .size = nodes[n].size };
+    *at = (struct promised){
+        .node = n, .generation = nodes[n].generation, .type = nodes[n].type, .size = nodes[n].size
+    };
     strcpy(at->path, path[0] ? path : "/");
     if (nodes[n].type != T_DIR)
         at->crc = crc32(0, nodes[n].data, nodes[n].size);
@@ -545,16 +572,26 @@ void model_step(bool tolerant)
     for (int i = 0; i < NODES_MAX; i++)
         snapshot[i] = nodes[i].type != 0 ? nodes[i].generation : 0;
     unsigned what = host_random() % 100;
-    if (what < 50) with_file(tolerant);
-    else if (what < 65) unlink_some(tolerant);
-    else if (what < 73) make_dir(tolerant);
-    else if (what < 78) make_symlink(tolerant);
-    else if (what < 83) make_link(tolerant);
-    else if (what < 93) rename_some(tolerant);
-    else if (what < 95) sync_all(tolerant);
-    else if (what < 97) fs_flush_step(false);
-    else if (what < 98) fs_flush_step(true);
-    else if (!tolerant && what == 98) model_compare_all("now and then");
+    if (what < 50)
+        with_file(tolerant);
+    else if (what < 65)
+        unlink_some(tolerant);
+    else if (what < 73)
+        make_dir(tolerant);
+    else if (what < 78)
+        make_symlink(tolerant);
+    else if (what < 83)
+        make_link(tolerant);
+    else if (what < 93)
+        rename_some(tolerant);
+    else if (what < 95)
+        sync_all(tolerant);
+    else if (what < 97)
+        (void)cache_write_back(~(uint64_t)0, CACHE_BATCH);
+    else if (what < 98)
+        fs_flush_step(true);
+    else if (!tolerant && what == 98)
+        model_compare_all("now and then");
     note_changes(model_ops);
     for (int i = 1; i < NODES_MAX; i++)         /* freed or replaced nodes changed too */
         if (snapshot[i] != 0 && (nodes[i].type == 0 || nodes[i].generation != snapshot[i])) {

@@ -5,10 +5,16 @@
 
 #define ARCH_ARCH_H
 #define SCHED_SCHED_H
-#define SCHED_SPINLOCK_H
 #define MM_KALLOC_H
 #include "abi/info.h"
 #include "lib/types.h"
+
+struct task *current(void);
+struct context {
+    uint32_t irq_depth;
+}; /* for the inline functions of spinlock.h; compiled with -DDEBUG */
+static inline void irq_off(void) {}
+static inline void irq_on(void) {}
 
 enum wait_mode { WAIT_KILLABLE, WAIT_FIRM };
 struct files;
@@ -24,17 +30,6 @@ struct task *current(void);
 int  suspend(const void *on, struct spinlock *lock, enum wait_mode mode);
 void wakeup(const void *on);
 void preempt_point(void);
-
-/* sched/spinlock.h */
-enum lock_rank {
-    RANK_NONE, RANK_RENAME, RANK_INODE, RANK_INODE2, RANK_LOG, RANK_BUFFER, RANK_PIPE, RANK_FILES, RANK_FS, RANK_DISK, RANK_SLAB,
-};
-struct spinlock { uint32_t locked; uint16_t rank; const char *name; };
-#define SPINLOCK_INIT(the_name, the_rank) { .locked = 0, .rank = (the_rank), .name = (the_name) }
-void spinlock_init(struct spinlock *lock, const char *name, enum lock_rank rank);
-void acquire(struct spinlock *lock);
-void release(struct spinlock *lock);
-MUST_CHECK bool try_acquire(struct spinlock *lock);
 
 /* mm/kalloc.h */
 MUST_CHECK void *alloc_page(void);

@@ -99,7 +99,8 @@ static void after(const char *what)
     EXPECT(host_check(host_disk, host_disk_blocks, what) == 0);
     struct statfs fs;
     EXPECT(do_statfs(P("/"), P(&fs), 0) == 0);
-    EXPECT(fs.inodes_free == fs.inodes_total - 3 && fs.blocks_free == fs.blocks_data - 2);      /* /, /keep: nothing leaked */
+    EXPECT(fs.inodes_free == fs.inodes_total - 3 &&
+           fs.blocks_free == fs.blocks_data - 2); /* /, /keep: nothing leaked */
     host_drop();
     EXPECT(host_mount() == 0);
     kept();

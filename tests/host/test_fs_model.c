@@ -6,15 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "fs/cache.h"
 #include "fs/log.h"
 #include "fs_model.h"
-
-static uint8_t *copy_disk(void)
-{
-    uint8_t *image = malloc((size_t)host_disk_blocks * 4096);
-    memcpy(image, host_disk, (size_t)host_disk_blocks * 4096);
-    return image;
-}
 
 /* Mount, compare, sync, remount, compare. */
 static void run_plain(uint64_t seed, unsigned ops, uint32_t blocks, uint32_t log_blocks, size_t frames)
@@ -38,39 +32,14 @@ static void run_plain(uint64_t seed, unsigned ops, uint32_t blocks, uint32_t log
     model_forget_promises();
 }
 
-/* A crash state: what reached the disk before event `cut`, and of the writes since the last flush a random part. */
-static uint8_t *crash_image(const uint8_t *base, size_t cut, bool subset)
-{
-    size_t flushed = 0;
-    uint8_t *image = malloc((size_t)host_disk_blocks * 4096);
-    memcpy(image, base, (size_t)host_disk_blocks * 4096);
-    for (size_t i = 0; i < cut; i++)
-        if (host_events[i].kind == EVENT_FLUSH)
-            flushed = i;
-    unsigned share = host_random() % 5;
-    for (size_t i = 0; i < cut; i++) {
-        if (host_events[i].kind == EVENT_FLUSH || (subset && i > flushed && host_random() % 4 >= share))
-            continue;
-        uint8_t *at = image + (size_t)host_events[i].block * 4096;
-        if (subset && i > flushed && host_random() % 8 == 0) {
-            for (int sector = 0; sector < 8; sector++)          /* torn */
-                if (host_random() % 2)
-                    memcpy(at + sector * 512, host_events[i].data + sector * 512, 512);
-        } else {
-            memcpy(at, host_events[i].data, 4096);
-        }
-    }
-    return image;
-}
-
 static void run_crashes(uint64_t seed, unsigned ops, unsigned states, uint32_t log_blocks)
 {
     host_seed(seed);
     host_frames = 3000;
-    host_format(3000, 512, log_blocks);
+    host_format(1300, 512, log_blocks);
     model_start();
     model_big = 60;
-    uint8_t *base = copy_disk();
+    uint8_t *base = host_copy_disk();
     host_record(true);
     EXPECT(host_mount() == 0);
     for (unsigned i = 0; i < ops; i++)
@@ -80,7 +49,7 @@ static void run_crashes(uint64_t seed, unsigned ops, unsigned states, uint32_t l
     uint8_t *disk = host_disk;
     for (unsigned i = 0; i < states; i++) {
         size_t cut = host_random() % (host_event_count + 1);
-        host_disk = crash_image(base, cut, i % 4 != 0);
+        host_disk = host_crash_image(base, &cut, i % 4 != 0);
         unsigned bad = host_check(host_disk, host_disk_blocks, "crash, before recovery");
         EXPECT(bad == 0);
         EXPECT(host_mount() == 0);
@@ -98,6 +67,92 @@ static void run_crashes(uint64_t seed, unsigned ops, unsigned states, uint32_t l
     host_record(false);
 }
 
+/* A nearly full disk, where freed blocks are wanted again at once: after a crash no file may hold another's bytes. File n
+ * is full of one letter; every other one is a directory with names, whose blocks the log knows. */
+static void refill(unsigned n, bool synced)
+{
+    static char bytes[20 * 4096];
+    char path[64], name[100];
+    unsigned old = (n + 7) % 12;
+    snprintf(path, sizeof(path), "/f%u", old);
+    (void)do_unlink(P(path), 0, 0);
+    for (int i = 0; i < 70; i++) {
+        snprintf(name, sizeof(name), "/d%u/%d", old, i);
+        (void)do_unlink(P(name), 0, 0);
+    }
+    snprintf(name, sizeof(name), "/d%u", old);
+    (void)do_unlink(P(name), 0, 0);
+    if (host_random() % 2) {
+        snprintf(name, sizeof(name), "/d%u", n);
+        (void)do_mkdir(P(name), 0, 0);
+        for (int i = 0; i < 70; i++) {
+            snprintf(name, sizeof(name), "/d%u/%d", n, i);
+            (void)do_link(P("/one"), P(name), 0);
+        }
+    }
+    snprintf(path, sizeof(path), "/f%u", n);
+    (void)do_unlink(P(path), 0, 0);
+    long fd = do_open(P(path), O_CREATE | O_RDWR, 0);
+    memset(bytes, 'a' + (int)n, sizeof(bytes));
+    if (fd >= 0) {
+        long got = do_write((uintptr_t)fd, P(bytes), host_random() % sizeof(bytes));
+        EXPECT(got >= 0 || got == -ENOSPC);
+        EXPECT(do_close((uintptr_t)fd, 0, 0) == 0);
+    }
+    if (synced)
+        EXPECT(do_sync(0, 0, 0) == 0);
+    else
+        EXPECT(cache_write_back(~(uint64_t)0, CACHE_BATCH) == 0);
+}
+
+static void check_letters(void)
+{
+    static char bytes[20 * 4096];
+    char path[64];
+    for (unsigned n = 0; n < 12; n++) {
+        snprintf(path, sizeof(path), "/f%u", n);
+        long fd = do_open(P(path), O_RDONLY, 0);
+        long got = fd < 0 ? 0 : do_read((uintptr_t)fd, P(bytes), sizeof(bytes));
+        for (long i = 0; i < got; i++)
+            if (bytes[i] != 'a' + (int)n) {
+                fprintf(stderr, "%s: byte %ld is %d\n", path, i, bytes[i]);
+                EXPECT(!"contents of another file");
+            }
+        if (fd >= 0)
+            EXPECT(do_close((uintptr_t)fd, 0, 0) == 0);
+    }
+}
+
+static void run_reuse(uint64_t seed, unsigned states)
+{
+    host_seed(seed);
+    host_frames = 3000;
+    host_format(220, 64, seed % 2 ? 64 : 100);
+    uint8_t *base = host_copy_disk();
+    host_record(true);
+    EXPECT(host_mount() == 0);
+    EXPECT(do_mknod(P("/one"), 2, 0) == 0);
+    for (unsigned i = 0; i < 60; i++)
+        refill(host_random() % 12, host_random() % 4 == 0);
+    host_record(false);
+    host_drop();
+    uint8_t *disk = host_disk;
+    for (unsigned i = 0; i < states; i++) {
+        size_t cut = host_random() % (host_event_count + 1);
+        host_disk = host_crash_image(base, &cut, i % 4 != 0);
+        EXPECT(host_check(host_disk, host_disk_blocks, "reuse, before recovery") == 0);
+        EXPECT(host_mount() == 0);
+        check_letters();
+        EXPECT(log_checkpoint() == 0);
+        EXPECT(host_check(host_disk, host_disk_blocks, "reuse, after recovery") == 0);
+        host_drop();
+        free(host_disk);
+        host_checks++;
+    }
+    host_disk = disk;
+    free(base);
+}
+
 int main(int argc, char **argv)
 {
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
@@ -110,6 +165,7 @@ int main(int argc, char **argv)
         run_plain(seed * 100 + i, ops, 6000, 300, 420);         /* little memory */
         run_crashes(seed * 100 + i, ops / 5, 150, 300);
         run_crashes(seed * 100 + i, ops / 5, 150, 64);
+        run_reuse(seed * 100 + i, 150);
         printf("round %u: %lu operations\n", i, model_ops);
     }
     printf("test_fs_model: %lu checks, 0 failed\n", host_checks);

@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import termios
 import time
 from collections import namedtuple
 from pathlib import Path
@@ -44,7 +45,15 @@ class TimeOut(Broken):
 
 
 def tail(console, lines=45):
-    return "\n".join(["---- end of the console"] + console.replace("\r", "").splitlines()[-lines:])
+    text = console.replace("\r", "")
+    return "\n".join(["---- end of the console"] + text[max(text.find("Tamal on "), 0):].splitlines()[-lines:])
+
+
+def without_newline_mapping():
+    """The pseudo-terminal hands on the guest's bytes as they are."""
+    attributes = termios.tcgetattr(1)
+    attributes[1] &= ~termios.ONLCR
+    termios.tcsetattr(1, termios.TCSANOW, attributes)
 
 
 def copy_image(source, to):
@@ -184,7 +193,8 @@ class Machine:
         self.log = ""
         environment = {**os.environ, "TERM": "xterm"}
         self.child = pexpect.spawn(self.boot.arguments[0], self.boot.arguments[1:], timeout=self.cap, encoding="utf-8",
-                                   codec_errors="replace", echo=False, dimensions=(24, 80), env=environment)
+                                   codec_errors="replace", echo=False, dimensions=(24, 80), env=environment,
+                                   preexec_fn=without_newline_mapping)
         self.child.delaybeforesend = None
         self.child.logfile_read = self
         self.done = False

@@ -35,13 +35,11 @@ struct row {
 };
 
 /* Memory of a row comes from sbrk(), and measure() gives it back: a fork pays for all that the program has. */
-static char *must_grow(size_t nbytes)
+static char *grow_heap(size_t nbytes)
 {
     char *memory = sbrk((intptr_t)nbytes);
 
-    if (memory == SBRK_ERROR)
-        err(1, "sbrk");
-    return memory;
+    return memory == SBRK_ERROR ? NULL : memory;
 }
 
 #define BUFFER_BYTES (64 * 1024)
@@ -50,7 +48,9 @@ static char *buffer;
 static int make_buffer(unsigned long size)
 {
     (void)size;
-    buffer = must_grow(BUFFER_BYTES);
+    buffer = grow_heap(BUFFER_BYTES);
+    if (buffer == NULL)
+        return -1;
     memset(buffer, 'x', BUFFER_BYTES);
     return 0;
 }
@@ -78,7 +78,9 @@ static void write_each_page(char *memory, size_t nbytes, size_t step)
 
 static int make_resident(unsigned long nbytes)
 {
-    resident = must_grow(nbytes);
+    resident = grow_heap(nbytes);
+    if (resident == NULL)
+        return -1;
     resident_bytes = nbytes;
     write_each_page(resident, resident_bytes, PAGE);
     return 0;
@@ -140,7 +142,9 @@ static unsigned long sleeper_count;
 /* Fork tasks that sleep until they are killed: `count`, or fewer when one fails. */
 static int start_sleepers(unsigned long count)
 {
-    sleepers = (int *)must_grow(count * sizeof *sleepers);
+    sleepers = (int *)grow_heap(count * sizeof *sleepers);
+    if (sleepers == NULL)
+        return -1;
     for (sleeper_count = 0; sleeper_count < count; sleeper_count++) {
         int pid = fork();
         if (pid == 0)
@@ -165,7 +169,7 @@ static void end_sleepers(unsigned long count)
 
 /* ---- Pipes */
 
-static int to_echo[2], from_echo[2], echo_pid;
+static int to_echo[2] = { -1, -1 }, from_echo[2] = { -1, -1 }, echo_pid;
 
 _Noreturn static void echo_bytes(int from, int to)
 {
@@ -195,8 +199,9 @@ static int start_echo(unsigned long count)
 
 static void end_echo(unsigned long count)
 {
-    close(to_echo[1]);
+    close(to_echo[1]);                          /* end of file for the other task */
     close(from_echo[0]);
+    to_echo[1] = from_echo[0] = -1;
     if (echo_pid > 0)
         wait_for_task(echo_pid, 0);
     end_sleepers(count);

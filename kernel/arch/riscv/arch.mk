@@ -7,7 +7,6 @@ ARCH_FLAGS := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
 ARCH_LINK  := -march=rv64imac -mabi=lp64
 USER_FLAGS := -march=rv64gc -mabi=lp64d -mcmodel=medany
 USER_BASE  := 0x100000000
-GDB_ARCH   := riscv:rv64
 
 KERNEL += kernel/arch/riscv/entry.S      # power-on, context switch, wfi
 KERNEL += kernel/arch/riscv/trap.S       # into the kernel and back
@@ -17,6 +16,3 @@ KERNEL += kernel/arch/riscv/platform.c   # what the device tree says
 KERNEL += kernel/arch/riscv/sbi.c        # firmware calls: timer, IPI, fences, harts, power
 KERNEL += kernel/arch/riscv/interrupt.c  # trap decoding, PLIC
 KERNEL += kernel/arch/riscv/fp.c         # floating point of user programs
-
-QEMU_MACHINE := -machine virt -bios default -global virtio-mmio.force-legacy=false
-QEMU_DISK     = -drive file=$(1),if=none,format=raw,id=disk0$(2) -device virtio-blk-device,drive=disk0
