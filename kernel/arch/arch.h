@@ -9,6 +9,9 @@
  *   USER_BASE USER_IMAGE_END USER_STACK_TOP USER_LIMIT REGION_BASE    the user's address space
  *   current()                the running task; never changes within one task's code
  *   irq_off() irq_on() irq_enabled() cpu_relax()
+ *   task_frame(t) frame_arguments(tf) frame_set_result(tf, result)     a system call's six words and its result
+ *   clock_now()              monotonic, the same on all CPUs, machine.clock_hz a second
+ *   user_access_begin() user_access_end()      debug builds: user memory is reachable only in between
  */
 #ifndef ARCH_ARCH_H
 #define ARCH_ARCH_H
@@ -52,7 +55,6 @@ void arch_init_cpu(void);
 MUST_CHECK int arch_start_cpu(struct cpu *cpu);
 
 /* ---- Time and CPUs */
-uint64_t clock_now(void);                           /* monotonic, same on all CPUs */
 int64_t  rtc_seconds(void);                         /* seconds since 1970, 0: no clock */
 void     timer_set(uint64_t when);                  /* one interrupt on this CPU once clock_now() >= when; ~0: never */
 void     cpu_kick(struct cpu *cpu);                 /* interrupt another CPU, so that it leaves cpu_wait() */
@@ -72,11 +74,8 @@ MUST_CHECK int fp_copy_to_child(struct task *parent, struct task *child);
 void fp_release(struct task *t);                                        /* forget and free its registers */
 
 /* ---- Traps and user mode */
-struct trap_frame *task_frame(struct task *t);      /* its user registers, at the top of its kernel stack */
 NORETURN void user_enter(void);                     /* to user mode with task_frame(current()) */
 void  frame_init(struct trap_frame *tf, vaddr_t entry, vaddr_t stack, uintptr_t arg0, uintptr_t arg1);
-void  frame_set_result(struct trap_frame *tf, long result);
-const uintptr_t *frame_arguments(struct trap_frame *tf);               /* six words */
 uintptr_t frame_pc(const struct trap_frame *tf);
 uintptr_t frame_fp(const struct trap_frame *tf);    /* frame pointer, for a backtrace */
 uintptr_t frame_caller(const struct trap_frame *tf);        /* return address, if the function saved none itself; else 0 */
@@ -87,12 +86,10 @@ bool  backtrace_step(uintptr_t *fp, uintptr_t *pc);
 uintptr_t backtrace_here(uintptr_t *pc);            /* this function's frame pointer */
 
 /* ---- User memory. Bytes left uncopied: 0 is success. Addresses were range-checked. See mm/usercopy.c.
- * user_string_length: bytes before the NUL, `max` when there is none, (size_t)-1 on a fault. */
+ * arch_copy_user_string: the length without the NUL, `max` when there is none, (size_t)-1 on a fault. */
 size_t arch_copy_user(void *dst, const void *src, size_t nbytes);
 size_t arch_clear_user(void *dst, size_t nbytes);
 size_t arch_copy_user_string(char *dst, const char *src, size_t max);
-void   user_access_begin(void);                     /* debug builds: user memory is reachable only in between */
-void   user_access_end(void);
 
 /* ---- Page tables. machine.h gives PT_LEVELS, PT_ENTRIES (a power of two), pt_index(va, level) (level 0: leaves),
  * pt_span(level) (bytes one entry of that level maps) and, for pte_t, pte_valid() pte_none() pte_frame() pte_flags()

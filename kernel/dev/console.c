@@ -169,7 +169,7 @@ static void transmitter_ready(void)
 
 /* ---- Writing from user memory. */
 
-static int take_turn(void)
+HOT static int take_turn(void)
 {
     int err = 0;
 
@@ -182,7 +182,7 @@ static int take_turn(void)
     return err;
 }
 
-static void give_turn(void)
+HOT static void give_turn(void)
 {
     acquire(&turn.lock);
     turn.busy = false;

@@ -96,7 +96,7 @@ static struct buffer **chain_of(uint32_t block)
     return &cache.hash[h / HASH_PAGE][h % HASH_PAGE];
 }
 
-struct buffer *cache_find(uint32_t block)
+HOT struct buffer *cache_find(uint32_t block)
 {
     struct buffer *b = *chain_of(block);
     while (b != NULL && b->block != block)
@@ -299,7 +299,7 @@ static int fill(struct buffer *b)
     return error;
 }
 
-int cache_read(uint32_t block, struct buffer **out)
+HOT int cache_read(uint32_t block, struct buffer **out)
 {
     if (UNLIKELY(block >= cache.device->blocks)) {
         printk("fs: block %u is beyond the end of the disk\n", block);
@@ -335,7 +335,7 @@ int cache_new(uint32_t block, bool zero, struct buffer **out)
     return 0;
 }
 
-void cache_put(struct buffer *b)
+HOT void cache_put(struct buffer *b)
 {
     if (b == NULL)
         return;

@@ -132,7 +132,7 @@ static void unlock_offset(struct file *file, bool locked)
         sleep_release(&file->lock);
 }
 
-static long read_inode(struct file *file, vaddr_t dst, size_t nbytes)
+HOT static long read_inode(struct file *file, vaddr_t dst, size_t nbytes)
 {
     bool locked = lock_offset(file);
     long n = inode_lock(file->inode);
@@ -154,7 +154,7 @@ static long write_inode(struct file *file, vaddr_t src, size_t nbytes)
     return n;
 }
 
-long file_read(struct file *file, vaddr_t dst, size_t nbytes)
+HOT long file_read(struct file *file, vaddr_t dst, size_t nbytes)
 {
     if (!file->readable)
         return -EBADF;
@@ -168,7 +168,7 @@ long file_read(struct file *file, vaddr_t dst, size_t nbytes)
     return -EBADF;
 }
 
-long file_write(struct file *file, vaddr_t src, size_t nbytes)
+HOT long file_write(struct file *file, vaddr_t src, size_t nbytes)
 {
     if (!file->writable)
         return -EBADF;
@@ -296,7 +296,7 @@ void files_release(struct files *files)
     drop_tables(files);
 }
 
-struct file *files_get(struct files *files, long fd)
+HOT struct file *files_get(struct files *files, long fd)
 {
     struct file **slot = fd >= 0 && fd < FILES_MAX ? slot_of(files, (uint32_t)fd) : NULL;
     return slot != NULL ? *slot : NULL;

@@ -236,7 +236,7 @@ static int inode_load(struct inode *inode)
     return 0;
 }
 
-int inode_lock(struct inode *inode)
+HOT int inode_lock(struct inode *inode)
 {
     sleep_acquire(&inode->lock);
     if (LIKELY(inode->loaded && inode->table != NULL))
@@ -247,7 +247,7 @@ int inode_lock(struct inode *inode)
     return err;
 }
 
-void inode_unlock(struct inode *inode)
+HOT void inode_unlock(struct inode *inode)
 {
     sleep_release(&inode->lock);
 }
@@ -506,7 +506,7 @@ static void read_ahead(struct inode *inode, uint32_t n, uint32_t disk, uint32_t 
     }
 }
 
-static int copy_out(void *kernel, vaddr_t user, const void *src, size_t nbytes)
+HOT static int copy_out(void *kernel, vaddr_t user, const void *src, size_t nbytes)
 {
     if (kernel == NULL)
         return src != NULL ? copy_to_user(user, src, nbytes) : clear_user(user, nbytes);
@@ -517,7 +517,7 @@ static int copy_out(void *kernel, vaddr_t user, const void *src, size_t nbytes)
     return 0;
 }
 
-static int read_piece(struct inode *inode, void *kernel, vaddr_t user, uint64_t offset, size_t nbytes)
+HOT static int read_piece(struct inode *inode, void *kernel, vaddr_t user, uint64_t offset, size_t nbytes)
 {
     uint32_t disk, count, n = (uint32_t)(offset / FS_BLOCK_SIZE);
     int err = inode_map(inode, n, &disk, &count);
@@ -534,7 +534,7 @@ static int read_piece(struct inode *inode, void *kernel, vaddr_t user, uint64_t 
     return err;
 }
 
-long inode_read(struct inode *inode, void *kernel, vaddr_t user, uint64_t offset, size_t nbytes)
+HOT long inode_read(struct inode *inode, void *kernel, vaddr_t user, uint64_t offset, size_t nbytes)
 {
     if (offset >= inode->disk.size)
         return 0;
@@ -568,7 +568,7 @@ static size_t slice_max(void)
     return MIN(SLICE_BLOCKS, log_credits_max() - 18) * (size_t)FS_BLOCK_SIZE;
 }
 
-static int copy_in(void *dst, const void *kernel, vaddr_t user, size_t nbytes)
+HOT static int copy_in(void *dst, const void *kernel, vaddr_t user, size_t nbytes)
 {
     if (kernel == NULL)
         return copy_from_user(dst, user, nbytes);

@@ -57,7 +57,7 @@ struct pipe *pipe_new(void)
 
 /* ---- Turns and waiting; pipe->lock is held. */
 
-static int take_turn(struct pipe *pipe, struct end *end)
+HOT static int take_turn(struct pipe *pipe, struct end *end)
 {
     while (end->busy) {
         end->queue++;
@@ -70,14 +70,14 @@ static int take_turn(struct pipe *pipe, struct end *end)
     return 0;
 }
 
-static void give_turn(struct end *end)
+HOT static void give_turn(struct end *end)
 {
     end->busy = false;
     if (end->queue > 0)
         wakeup(&end->busy);
 }
 
-static int wait_for_other(struct pipe *pipe, struct end *self)
+HOT static int wait_for_other(struct pipe *pipe, struct end *self)
 {
     self->waits = true;
     int err = suspend(self, &pipe->lock, WAIT_KILLABLE);
@@ -85,7 +85,7 @@ static int wait_for_other(struct pipe *pipe, struct end *self)
     return err;
 }
 
-static void wake(struct end *end)
+HOT static void wake(struct end *end)
 {
     if (end->waits) {
         end->waits = false;             /* once is enough, until it sleeps again */
@@ -108,7 +108,7 @@ static size_t left_in_page(size_t position) { return PAGE_SIZE - position % PAGE
 
 /* How much the writer can put at its position now; brings the page. 0: full, or no memory before the reader moves.
  * Reader and writer never share a page round the ring's end: the reader gives it away when it leaves it. */
-static size_t room_to_write(struct pipe *pipe)
+HOT static size_t room_to_write(struct pipe *pipe)
 {
     size_t position = pipe->writer.position;
     void **slot = page_slot(pipe, position);
@@ -123,7 +123,7 @@ static size_t room_to_write(struct pipe *pipe)
     return *slot == NULL ? 0 : left_in_page(position);
 }
 
-static void advance_reader(struct pipe *pipe, size_t nbytes)
+HOT static void advance_reader(struct pipe *pipe, size_t nbytes)
 {
     void **slot = page_slot(pipe, pipe->reader.position);
 
@@ -139,7 +139,7 @@ static void advance_reader(struct pipe *pipe, size_t nbytes)
 
 /* ---- Copying. Called with the turn and pipe->lock, which they drop while they touch user memory. */
 
-static int copy_in(struct pipe *pipe, vaddr_t src, size_t nbytes)
+HOT static int copy_in(struct pipe *pipe, vaddr_t src, size_t nbytes)
 {
     char *here = byte_at(pipe, pipe->writer.position);
 
@@ -153,7 +153,7 @@ static int copy_in(struct pipe *pipe, vaddr_t src, size_t nbytes)
     return err;
 }
 
-static int copy_out(struct pipe *pipe, vaddr_t dst, size_t nbytes)
+HOT static int copy_out(struct pipe *pipe, vaddr_t dst, size_t nbytes)
 {
     const char *here = byte_at(pipe, pipe->reader.position);
 
@@ -168,7 +168,7 @@ static int copy_out(struct pipe *pipe, vaddr_t dst, size_t nbytes)
 }
 
 /* One step of a write: some bytes, or a sleep. Returns the count or a negative errno. */
-static long write_some(struct pipe *pipe, vaddr_t src, size_t nbytes)
+HOT static long write_some(struct pipe *pipe, vaddr_t src, size_t nbytes)
 {
     if (!pipe->reader.open)
         return -EPIPE;
@@ -181,7 +181,7 @@ static long write_some(struct pipe *pipe, vaddr_t src, size_t nbytes)
     return wait_for_other(pipe, &pipe->writer);
 }
 
-long pipe_write(struct pipe *pipe, vaddr_t src, size_t nbytes)
+HOT long pipe_write(struct pipe *pipe, vaddr_t src, size_t nbytes)
 {
     size_t done = 0;
 
@@ -201,7 +201,7 @@ long pipe_write(struct pipe *pipe, vaddr_t src, size_t nbytes)
     return done > 0 ? (long)done : result;
 }
 
-static int wait_for_bytes(struct pipe *pipe)
+HOT static int wait_for_bytes(struct pipe *pipe)
 {
     int err = 0;
 
@@ -210,7 +210,7 @@ static int wait_for_bytes(struct pipe *pipe)
     return err;
 }
 
-long pipe_read(struct pipe *pipe, vaddr_t dst, size_t nbytes)
+HOT long pipe_read(struct pipe *pipe, vaddr_t dst, size_t nbytes)
 {
     size_t done = 0;
 

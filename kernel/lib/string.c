@@ -172,12 +172,12 @@ char *strchr(const char *s, int c)
     return (char *)s;
 }
 
-void copy_page(void *dst, const void *src)
+HOT void copy_page(void *dst, const void *src)
 {
     copy_words(dst, src, PAGE_SIZE);
 }
 
-void clear_page(void *dst)
+HOT void clear_page(void *dst)
 {
     word_t *end = (word_t *)((uint8_t *)dst + PAGE_SIZE);
 

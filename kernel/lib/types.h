@@ -21,6 +21,7 @@ typedef struct { uintptr_t addr; } vaddr_t;     /* virtual: of a page table; a u
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define ALIGNED(n)   __attribute__((aligned(n)))
 #define COLD         __attribute__((cold, noinline))
+#define HOT          __attribute__((hot))     /* on a path every program takes all the time: these lie together */
 
 #define ARRAY_SIZE(a)   (sizeof(a) / sizeof((a)[0]))
 #define LIKELY(x)       __builtin_expect(!!(x), 1)

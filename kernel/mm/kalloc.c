@@ -101,7 +101,7 @@ static struct free_frame *take_batch(size_t *length)
     return chain;
 }
 
-static struct free_frame *pop(struct frame_list *l)
+HOT static struct free_frame *pop(struct frame_list *l)
 {
     if (__atomic_load_n(&l->count, __ATOMIC_RELAXED) == 0)
         return NULL;
@@ -154,7 +154,7 @@ static struct free_frame *refill(struct frame_list *l)
     return f;
 }
 
-static struct free_frame *take_free_frame(void)
+HOT static struct free_frame *take_free_frame(void)
 {
     struct frame_list *mine = &lists[this_cpu()->id];
     struct free_frame *f = pop(mine);
@@ -167,7 +167,7 @@ static struct free_frame *take_free_frame(void)
 
 /* ---- The interface */
 
-void *alloc_page_raw(void)
+HOT void *alloc_page_raw(void)
 {
     irq_push();
 #ifdef DEBUG
@@ -193,7 +193,7 @@ void *alloc_page_raw(void)
     return f;
 }
 
-void *alloc_page(void)
+HOT void *alloc_page(void)
 {
     void *page = alloc_page_raw();
     if (page != NULL)
@@ -201,10 +201,14 @@ void *alloc_page(void)
     return page;
 }
 
+/* The emulator keeps every store to a page slow until all the code it translated there has been overwritten: frames that
+ * held code are cleared at once, or they would slow down whoever gets them next. */
 void release_frame(void *page)
 {
     if (page_of(page)->flags & PAGE_PROMISED)
         commit_frame_freed();
+    if (page_of(page)->flags & PAGE_CODE)
+        clear_page(page);
     struct free_frame *f = page;
     poison(f);
     irq_push();

@@ -17,6 +17,7 @@ struct page {
     uint16_t flags;                     /* PAGE_* */
 };
 #define PAGE_PROMISED 1                 /* backs a charged page: see commit.h */
+#define PAGE_CODE     2                 /* held instructions: cleared when freed, see release_frame() */
 
 /* init_kalloc -- put every frame of [start, end) that is not reserved on the free list. Boot CPU, once.
  * kalloc_reserve must be called first for each range that must stay untouched (initrd). */

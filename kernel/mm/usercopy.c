@@ -9,7 +9,7 @@
 #include "mm/usercopy.h"
 #include "mm/vm.h"
 
-int copy_from_user(void *dst, vaddr_t src, size_t nbytes)
+HOT int copy_from_user(void *dst, vaddr_t src, size_t nbytes)
 {
     if (nbytes == 0)
         return 0;
@@ -21,7 +21,7 @@ int copy_from_user(void *dst, vaddr_t src, size_t nbytes)
     return left == 0 ? 0 : -EFAULT;
 }
 
-int copy_to_user(vaddr_t dst, const void *src, size_t nbytes)
+HOT int copy_to_user(vaddr_t dst, const void *src, size_t nbytes)
 {
     if (nbytes == 0)
         return 0;

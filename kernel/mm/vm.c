@@ -24,13 +24,6 @@ static void count(uint64_t *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_R
 
 void init_vm(void) { map_kernel_memory(); }
 
-bool vm_range_ok(uintptr_t va, size_t nbytes)
-{
-    if (va >= REGION_BASE && va < REGION_END)
-        return nbytes <= REGION_END - va;
-    return va >= USER_BASE && va < USER_LIMIT && nbytes <= USER_LIMIT - va;
-}
-
 /* ---- Areas */
 
 static size_t pages_of(const struct area *a) { return (a->end - a->start) >> PAGE_SHIFT; }
@@ -56,7 +49,7 @@ static void area_free(struct vm *vm, struct area *a)
         slab_free(&area_cache, a);
 }
 
-struct area *vm_find_area(struct vm *vm, uintptr_t va)
+HOT struct area *vm_find_area(struct vm *vm, uintptr_t va)
 {
     struct area *a = vm->hint;
     if (a != NULL && va >= a->start && va < a->end)
@@ -147,7 +140,7 @@ static struct page *table_page(pte_t *entry) { return page_of((void *)PAGE_DOWN(
 
 /* ---- Faults */
 
-static int map_fresh(struct vm *vm, struct area *area, pte_t *entry)
+HOT static int map_fresh(struct vm *vm, struct area *area, pte_t *entry)
 {
     bool promised = (area->flags & AREA_CHARGED) != 0;
     if (!promised && !commit_may_overcommit())
@@ -157,6 +150,8 @@ static int map_fresh(struct vm *vm, struct area *area, pte_t *entry)
         return -ENOMEM;
     if (promised)
         commit_frame_used(frame);
+    if (area->access & PTE_EXEC)
+        page_of(frame)->flags |= PAGE_CODE;
     __atomic_store_n(&entry->bits, pte_make(frame, area->access | PTE_USER).bits, __ATOMIC_RELEASE);    /* M4 */
     table_page(entry)->entries++;
     vm->resident++;
@@ -164,7 +159,7 @@ static int map_fresh(struct vm *vm, struct area *area, pte_t *entry)
     return 0;
 }
 
-static void shoot_down(struct vm *vm)
+HOT static void shoot_down(struct vm *vm)
 {
     uint64_t cpus_mask = __atomic_load_n(&vm->space.cpus, __ATOMIC_SEQ_CST);
     if ((cpus_mask & ~(1ul << this_cpu()->id)) != 0)
@@ -174,7 +169,7 @@ static void shoot_down(struct vm *vm)
 
 /* break_cow -- a write to a private page that is or was shared. The count is stable enough: other sharers can only go
  * away or, under their own vm's lock, copy; nobody can begin to share this page without our lock (M2). */
-static int break_cow(struct vm *vm, struct area *area, pte_t *entry)
+HOT static int break_cow(struct vm *vm, struct area *area, pte_t *entry)
 {
     void *frame = pte_frame(*entry);
     unsigned rights = area->access | PTE_USER;
@@ -211,7 +206,7 @@ static struct area *grow_stack(struct vm *vm, uintptr_t va)
 }
 
 /* make_present -- the heart of vm_fault(): decides from (area, access, present entry). vm->lock is held. */
-static int make_present(struct vm *vm, uintptr_t va, unsigned access, bool *was_there)
+HOT static int make_present(struct vm *vm, uintptr_t va, unsigned access, bool *was_there)
 {
     struct area *area = vm_find_area(vm, va);
     if (area == NULL)
@@ -247,7 +242,7 @@ int vm_ensure(struct vm *vm, uintptr_t va, unsigned access)
     return err;
 }
 
-int vm_fault(struct vm *vm, uintptr_t va, unsigned access)
+HOT int vm_fault(struct vm *vm, uintptr_t va, unsigned access)
 {
     bool was_there = false;
     acquire(&vm->lock);
@@ -364,15 +359,19 @@ static int copy_areas(struct vm *child, struct vm *parent)
     return 0;
 }
 
-/* share_run -- both sides get the same frames; a private writable page becomes read-only and COW in both. */
-static void share_run(struct vm *child, struct run *run, pte_t *to)
+/* share_run -- both sides get the same frames; a private writable page becomes read-only and COW in both. True: some
+ * page of the parent lost its right to be written. */
+static bool share_run(struct vm *child, struct run *run, pte_t *to)
 {
+    bool narrowed = false;
     unsigned shared = 0;
     for (pte_t *from = run->first, *end = from + run->length; from < end; from++, to++) {
         if (!pte_valid(*from))
             continue;
-        if (pte_writable(*from))
+        if (pte_writable(*from)) {
             *from = pte_to_cow(*from);
+            narrowed = true;
+        }
         page_share(pte_frame(*from));                   /* M2: counted before it is published */
         *to = *from;
         shared++;
@@ -380,9 +379,10 @@ static void share_run(struct vm *child, struct run *run, pte_t *to)
     to -= run->length;
     table_page(to)->entries += shared;
     child->resident += shared;
+    return narrowed;
 }
 
-static int share_pages(struct vm *child, struct vm *parent)
+static int share_pages(struct vm *child, struct vm *parent, bool *narrowed)
 {
     struct area *a;
     struct run run;
@@ -391,7 +391,7 @@ static int share_pages(struct vm *child, struct vm *parent)
             pte_t *table = leaf_table(child->space.root, va_of(run.va), true);
             if (table == NULL)
                 return -ENOMEM;
-            share_run(child, &run, &table[pt_index(run.va, 0)]);
+            *narrowed |= share_run(child, &run, &table[pt_index(run.va, 0)]);
             leaf_table_release(child->space.root, va_of(run.va));
         }
     return 0;
@@ -402,11 +402,13 @@ struct vm *vm_fork(struct vm *parent)
     struct vm *child = vm_new();
     if (child == NULL)
         return NULL;
+    bool narrowed = false;
     acquire(&parent->lock);
     int err = copy_areas(child, parent);
     if (err == 0)
-        err = share_pages(child, parent);
-    shoot_down(parent);         /* M6: no CPU may write a shared frame through an old writable translation */
+        err = share_pages(child, parent, &narrowed);
+    if (narrowed)
+        shoot_down(parent);     /* M6: no CPU may write a shared frame through an old writable translation */
     release(&parent->lock);
     if (err != 0) {
         vm_free(child);         /* the parent's pages stay COW with one owner: its next write upgrades them */

@@ -81,7 +81,12 @@ MUST_CHECK long vm_grow_heap(struct vm *vm, intptr_t delta, bool lazy);
 int vm_oom_score(struct vm *vm, int adj);
 
 /* vm_range_ok -- may a user program own all of [va, va + nbytes)? Only a check of numbers. */
-bool vm_range_ok(uintptr_t va, size_t nbytes);
+static inline bool vm_range_ok(uintptr_t va, size_t nbytes)
+{
+    if (UNLIKELY(va >= REGION_BASE && va < REGION_END))
+        return nbytes <= REGION_END - va;
+    return va >= USER_BASE && va < USER_LIMIT && nbytes <= USER_LIMIT - va;
+}
 
 /* kernel_map_lock -- guards later edits of kernel_pagetable (demo tasks). */
 extern struct spinlock kernel_map_lock;

@@ -33,7 +33,7 @@ void sched_set_stack_release(void (*release)(struct task *t)) { release_stack = 
 
 /* ---- Run queues */
 
-static void enqueue(struct cpu *c, struct task *t)
+HOT static void enqueue(struct cpu *c, struct task *t)
 {
     acquire(&c->rq_lock);
     list_push_back(&c->rq, &t->run_link);
@@ -41,7 +41,7 @@ static void enqueue(struct cpu *c, struct task *t)
     release(&c->rq_lock);
 }
 
-static struct task *dequeue(struct cpu *c)
+HOT static struct task *dequeue(struct cpu *c)
 {
     if (c->rq_length == 0)
         return NULL;
@@ -66,7 +66,7 @@ static struct task *steal(struct cpu *c)
     return NULL;
 }
 
-static void kick_a_sleeper(void)
+HOT static void kick_a_sleeper(void)
 {
     for (unsigned i = 0; i < cpus_online; i++)
         if (cpus[i].sleeping && __atomic_exchange_n(&cpus[i].sleeping, false, __ATOMIC_SEQ_CST)) {
@@ -84,7 +84,7 @@ void sched_kick_if_waiting(void)
 
 /* A woken task goes to the waker's CPU: most often the waker is about to wait itself, and a switch costs far less than
  * an interrupt to another CPU. Only a second one in the queue, or the next tick, calls a sleeping CPU for help. */
-void task_make_runnable(struct task *t)
+HOT void task_make_runnable(struct task *t)
 {
     irq_push();
     struct cpu *c = this_cpu();
@@ -101,7 +101,7 @@ void task_make_runnable(struct task *t)
 
 /* The bit is set before the table is loaded and cleared after another one is: who reads the mask after clearing an
  * entry misses no CPU that can still use it (M1). */
-static void load_space(struct cpu *c, struct address_space *space)
+HOT static void load_space(struct cpu *c, struct address_space *space)
 {
     struct address_space *old = c->loaded;
     if (old == space)
@@ -122,7 +122,7 @@ void sched_use_space(struct address_space *space)
     irq_pop();
 }
 
-void finish_switch(void)
+HOT void finish_switch(void)
 {
     struct cpu *c = this_cpu();
     struct task *previous = c->previous;
@@ -135,7 +135,7 @@ void finish_switch(void)
         enqueue(c, previous);
 }
 
-static void switch_to(struct cpu *c, struct task *next, enum previous_fate fate)
+HOT static void switch_to(struct cpu *c, struct task *next, enum previous_fate fate)
 {
     struct task *self = current();
     uint64_t now = clock_now();
@@ -158,7 +158,7 @@ static void switch_to(struct cpu *c, struct task *next, enum previous_fate fate)
 }
 
 /* give_away -- run somebody else; the idle task if nobody is runnable here. */
-static void give_away(enum previous_fate fate)
+HOT static void give_away(enum previous_fate fate)
 {
     struct cpu *c = this_cpu();
     struct task *next = dequeue(c);
@@ -196,7 +196,7 @@ void sched_exit(void)
 
 /* ---- Waiting */
 
-static struct wait_bucket *bucket_of(const void *on)
+HOT static struct wait_bucket *bucket_of(const void *on)
 {
     uintptr_t x = (uintptr_t)on >> 3;
     return &buckets[(x ^ x >> 9 ^ x >> 18) & (WAIT_BUCKETS - 1)];
@@ -204,7 +204,7 @@ static struct wait_bucket *bucket_of(const void *on)
 
 /* kill() sets `killed` and then looks for wait_bucket; suspend() sets wait_bucket and then looks at `killed`: one of the
  * two sees the other, so a kill cannot fall between the check and the sleep. */
-int suspend(const void *on, struct spinlock *lock, enum wait_mode mode)
+HOT int suspend(const void *on, struct spinlock *lock, enum wait_mode mode)
 {
     struct task *self = current();
     struct wait_bucket *b = bucket_of(on);
@@ -238,7 +238,7 @@ int suspend(const void *on, struct spinlock *lock, enum wait_mode mode)
 }
 
 /* The bucket's lock is held; `t` waits in it. */
-static void wake(struct task *t)
+HOT static void wake(struct task *t)
 {
     list_remove(&t->wait_link);
     t->wait_on = NULL;
@@ -248,7 +248,7 @@ static void wake(struct task *t)
     task_make_runnable(t);
 }
 
-void wakeup(const void *on)
+HOT void wakeup(const void *on)
 {
     struct wait_bucket *b = bucket_of(on);
     struct task *t, *next;

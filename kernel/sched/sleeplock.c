@@ -14,7 +14,7 @@ void sleeplock_init(struct sleeplock *lock, const char *name, enum lock_rank ran
     lock->name = name;
 }
 
-void sleep_acquire(struct sleeplock *lock)
+HOT void sleep_acquire(struct sleeplock *lock)
 {
     acquire(&lock->guard);
     KASSERT(lock->holder != current());
@@ -38,7 +38,7 @@ bool sleep_try_acquire(struct sleeplock *lock)
     return free;
 }
 
-void sleep_release(struct sleeplock *lock)
+HOT void sleep_release(struct sleeplock *lock)
 {
     lock_note_dropped(lock);
     acquire(&lock->guard);

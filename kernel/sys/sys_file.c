@@ -19,7 +19,7 @@
 
 #define TRANSFER_MAX 0x7ffff000u
 
-static struct file *file_of(struct task *self, uintptr_t fd)
+HOT static struct file *file_of(struct task *self, uintptr_t fd)
 {
     return files_get(self->files, (int)fd);
 }
@@ -45,7 +45,7 @@ static int inode_at(struct task *self, uintptr_t path, bool follow, struct inode
 
 /* ---- Descriptors */
 
-long sys_read(struct task *self, const uintptr_t arg[])
+HOT long sys_read(struct task *self, const uintptr_t arg[])
 {
     struct file *file = file_of(self, arg[0]);
     size_t nbytes = arg[2];
@@ -56,7 +56,7 @@ long sys_read(struct task *self, const uintptr_t arg[])
     return file_read(file, va_of(arg[1]), MIN(nbytes, TRANSFER_MAX));
 }
 
-long sys_write(struct task *self, const uintptr_t arg[])
+HOT long sys_write(struct task *self, const uintptr_t arg[])
 {
     struct file *file = file_of(self, arg[0]);
     size_t nbytes = arg[2];

@@ -64,7 +64,7 @@ long sys_kill(struct task *self, const uintptr_t arg[])
     return task_kill_pid(pid);
 }
 
-long sys_getpid(struct task *self, const uintptr_t arg[])
+HOT long sys_getpid(struct task *self, const uintptr_t arg[])
 {
     (void)arg;
     return self->pid;

@@ -11,7 +11,7 @@ static long (*const handlers[SYSCALL_LIMIT])(struct task *self, const uintptr_t 
 };
 #undef SYSCALL
 
-void syscall(struct trap_frame *tf, unsigned long number)
+HOT void syscall(struct trap_frame *tf, unsigned long number)
 {
     long result = -ENOSYS;
     if (LIKELY(number < SYSCALL_LIMIT && handlers[number] != NULL))

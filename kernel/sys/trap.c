@@ -35,7 +35,7 @@ void out_of_memory(struct task *toucher, uintptr_t va)
 }
 
 /* provide_page -- may the access be retried? */
-static bool provide_page(const struct trap *trap)
+HOT static bool provide_page(const struct trap *trap)
 {
     struct task *self = current();
     struct vm *vm = vm_of(self);
@@ -58,7 +58,7 @@ static void handle_interrupt(const struct trap *trap, bool may_yield)
         yield();
 }
 
-void trap_from_user(struct trap_frame *tf, const struct trap *trap)
+HOT void trap_from_user(struct trap_frame *tf, const struct trap *trap)
 {
     switch (trap->kind) {
     case TRAP_TIMER:

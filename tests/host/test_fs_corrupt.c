@@ -127,6 +127,7 @@ int main(int argc, char **argv)
         }
         host_drop();
     }
+    free(good);
     EXPECT(mounted > images / 4);
     printf("test_fs_corrupt: %lu checks, 0 failed\n", host_checks);
     return 0;

@@ -8,7 +8,7 @@
 #include "user/user.h"
 
 #define RUNS   4
-#define SETTLE 200
+#define SETTLE 30
 
 struct state { long frames, tasks, promises; };
 
@@ -29,7 +29,7 @@ static struct state settled(struct state goal)
         if (now.frames >= goal.frames && now.tasks <= goal.tasks && now.promises <= goal.promises)
             break;
         sync();
-        if (i >= SETTLE / 2)
+        if (i >= SETTLE - 10)
             pause(1);
         now = look();
     }

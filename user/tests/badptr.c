@@ -130,7 +130,7 @@ TEST(sizes_that_wrap)
         n = read(fd, page, sizes[i]);
         CHECK((n >= 0 && n <= (long)PAGE) || (n == -1 && (errno == EFAULT || errno == EINVAL)));
         n = readlink("l", page, sizes[i]);
-        CHECK(n == 1 || (n == -1 && (errno == EFAULT || errno == EINVAL)));
+        CHECK(n == 7 || (n == -1 && (errno == EFAULT || errno == EINVAL)));
         n = (long)syscall(28, page, sizes[i]);
         CHECK(n >= 0 || errno == EFAULT || errno == EINVAL);
         n = read(fd, (char *)(~0ul - sizes[i] + 1), sizes[i]);      /* pointer + size is 0 */
@@ -209,7 +209,7 @@ int main(void)
     mkdir("/tmp");
     CHECK_EQ(mkdir("/tmp/badptr-test"), 0);
     chdir("/tmp/badptr-test");
-    symlink("f", "l");
+    symlink("./././f", "l");
     fd = open("f", O_CREATE | O_RDWR);
     ftruncate(fd, 2 * PAGE);
     unsigned long rest = -(unsigned long)sbrk(0) & (PAGE - 1);

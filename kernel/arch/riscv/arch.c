@@ -49,7 +49,7 @@ static uint16_t asid_limit;             /* highest address-space number; the sam
 static pte_t table_entry(pte_t *table) { return (pte_t){ ((uintptr_t)table >> PAGE_SHIFT << 10) | PTE_V }; }
 
 /* walk -- the table of `level` that covers va, or NULL: absent, or there is no memory for it. */
-static pte_t *walk(pte_t *root, vaddr_t va, unsigned level, bool alloc)
+HOT static pte_t *walk(pte_t *root, vaddr_t va, unsigned level, bool alloc)
 {
     pte_t *table = root;
     for (unsigned l = PT_LEVELS - 1; l > level; l--) {
@@ -197,7 +197,7 @@ void map_kernel_memory(void)
 /* pagetable_load -- each load takes a fresh address-space number of this hart, so whatever the TLB still holds under
  * older numbers cannot match and no fence is needed; only when the numbers begin again must all of it go. (A fence
  * would be a second flush of the emulator's TLB.) Harts without such numbers have asid_limit 0. */
-void pagetable_load(pte_t *root)
+HOT void pagetable_load(pte_t *root)
 {
     static uint16_t last_asid[CPUS_MAX];
     uint16_t *asid = &last_asid[this_cpu()->id];
@@ -220,7 +220,7 @@ void paging_on(void)
 
 void flush_local(void) { __asm__ volatile("sfence.vma" ::: "memory"); }
 
-void flush_cpus(uint64_t mask)
+HOT void flush_cpus(uint64_t mask)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);    /* cleared entries are visible before anybody flushes */
     irq_push();
@@ -237,8 +237,6 @@ void flush_cpus(uint64_t mask)
 void instruction_fence(void) { __asm__ volatile("fence.i" ::: "memory"); }
 
 /* ---- Tasks' registers */
-
-struct trap_frame *task_frame(struct task *t) { return (struct trap_frame *)t->context.frame; }
 
 void context_init(struct task *t, void (*first)(void))
 {
@@ -259,8 +257,6 @@ void frame_init(struct trap_frame *tf, vaddr_t entry, vaddr_t stack, uintptr_t a
     tf->a[1] = arg1;
 }
 
-void frame_set_result(struct trap_frame *tf, long result) { tf->a[0] = (uintptr_t)result; }
-const uintptr_t *frame_arguments(struct trap_frame *tf) { return tf->a; }
 uintptr_t frame_pc(const struct trap_frame *tf) { return tf->pc; }
 uintptr_t frame_fp(const struct trap_frame *tf) { return tf->s0; }
 

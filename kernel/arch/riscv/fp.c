@@ -31,7 +31,7 @@ static void fp_save_if_dirty(struct task *t)
     }
 }
 
-void fp_switch(struct task *from, struct task *to)
+HOT void fp_switch(struct task *from, struct task *to)
 {
     if (LIKELY(from->fp == NULL && to->fp == NULL))
         return;

@@ -79,23 +79,9 @@ void trap_init_cpu(void)
     CSR_WRITE(sie, enable);
 }
 
-void user_access_begin(void)
-{
-#ifdef DEBUG
-    CSR_SET(sstatus, SSTATUS_SUM);
-#endif
-}
-
-void user_access_end(void)
-{
-#ifdef DEBUG
-    CSR_CLEAR(sstatus, SSTATUS_SUM);
-#endif
-}
-
 /* ---- Traps */
 
-static void decode(struct trap *trap, uintptr_t cause)
+HOT static void decode(struct trap *trap, uintptr_t cause)
 {
     trap->kind = TRAP_OTHER;
     trap->access = 0;
@@ -129,7 +115,7 @@ void user_trap(struct trap_frame *tf, uintptr_t cause);
 void kernel_trap(struct trap_frame *tf, uintptr_t cause);
 void stack_overflow(uintptr_t sp, uintptr_t pc, uintptr_t fp) NORETURN;
 
-void user_syscall(struct trap_frame *tf, uintptr_t number)
+HOT void user_syscall(struct trap_frame *tf, uintptr_t number)
 {
     struct task *self = current();
     self->context.irq_depth = 1;
@@ -139,7 +125,7 @@ void user_syscall(struct trap_frame *tf, uintptr_t number)
     self->context.irq_depth = 0;
 }
 
-void user_trap(struct trap_frame *tf, uintptr_t cause)
+HOT void user_trap(struct trap_frame *tf, uintptr_t cause)
 {
     struct task *self = current();
     struct trap trap;

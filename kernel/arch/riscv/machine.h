@@ -60,6 +60,30 @@ static inline bool irq_enabled(void)
 }
 static inline void cpu_relax(void) { __asm__ volatile("nop" ::: "memory"); }
 
+static inline uint64_t clock_now(void)
+{
+    uint64_t now;
+    __asm__ volatile("csrr %0, time" : "=r"(now));
+    return now;
+}
+
+/* ---- User registers, at the top of a task's kernel stack; and user memory: sstatus.SUM lets the kernel reach it.
+ * Each change of SUM flushes the emulator's TLB, so only debug builds take it away between user copies. */
+static inline struct trap_frame *task_frame(const struct task *t)
+{
+    return (struct trap_frame *)((const struct context *)t)->frame;
+}
+static inline const uintptr_t *frame_arguments(const struct trap_frame *tf) { return tf->a; }
+static inline void frame_set_result(struct trap_frame *tf, long result) { tf->a[0] = (uintptr_t)result; }
+
+#ifdef DEBUG
+static inline void user_access_begin(void) { __asm__ volatile("csrs sstatus, %0" :: "r"(SSTATUS_SUM) : "memory"); }
+static inline void user_access_end(void)   { __asm__ volatile("csrc sstatus, %0" :: "r"(SSTATUS_SUM) : "memory"); }
+#else
+static inline void user_access_begin(void) { }
+static inline void user_access_end(void)   { }
+#endif
+
 /* ---- Page tables. A one-member struct, so that an entry is never mistaken for an address. */
 typedef struct { uint64_t bits; } pte_t;
 

@@ -27,8 +27,6 @@ static long sbi_call(uintptr_t extension, uintptr_t function, uintptr_t a, uintp
     return (long)a0;
 }
 
-uint64_t clock_now(void) { return CSR_READ(time); }
-
 /* stimecmp (CSR 0x14d, Sstc) is written directly where the hart has it: 9 times cheaper than the firmware call. */
 void timer_set(uint64_t when)
 {

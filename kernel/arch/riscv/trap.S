@@ -46,7 +46,7 @@
     .endr
 .endm
 
-    .text
+    .section .text.hot, "ax"
     .balign 4                           # stvec keeps its mode in the low two bits
     .global trap_entry
 trap_entry:

@@ -2,7 +2,7 @@
 # A fault inside [user_access_start, user_access_stop) that cannot be resolved resumes at user_access_failed with
 # every register as it was: a0..a2 then tell how much is left. mm/usercopy.c is the only caller.
 
-    .text
+    .section .text.hot, "ax"
     .global user_access_start, user_access_stop, user_access_failed
     .global arch_copy_user, arch_clear_user, arch_copy_user_string
 
