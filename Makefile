@@ -201,7 +201,7 @@ test: $(TOOLS_OK)
 	$(Q)tools/setup --tests $(ARCH)
 	$(Q)tools/test $(T)
 bench: $(KERNEL_ELF) $(IMAGE)
-	$(Q)tools/bench $(BENCH)
+	$(Q)tools/bench --kernel $(KERNEL_ELF) --disk $(IMAGE) $(BENCH)
 
 # ---- Housekeeping
 # A folder changes when a file comes or goes.

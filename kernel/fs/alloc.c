@@ -218,6 +218,11 @@ bool alloc_blocked_by_log(void)
     return waiting;
 }
 
+bool alloc_has_space(void)
+{
+    return blocks.free > 0 && inodes.free > 0;
+}
+
 /* ---- Blocks */
 
 int alloc_blocks(uint32_t goal, uint32_t want, uint32_t *start)

@@ -23,6 +23,7 @@ bool inode_number_in_use(uint32_t inum);
 
 /* alloc_blocked_by_log -- freed blocks that wait for a checkpoint: worth one when there is no space. */
 bool alloc_blocked_by_log(void);
+bool alloc_has_space(void);             /* a block and an inode at least */
 uint32_t alloc_groups(void);
 void alloc_statistics(struct statfs *fs);
 

@@ -26,6 +26,7 @@
 #define AHEAD_FIRST   4u                /* read-ahead window, in blocks: first, and largest */
 #define AHEAD_MAX     BLOCK_SEGMENTS_MAX
 #define UNUSED_MIN    64u
+#define SPACE_TRIES   8                 /* others may take what a checkpoint gave */
 #define HASH_SIZE     (PAGE_SIZE / sizeof(struct inode *))
 
 static struct slab_cache inode_slab = SLAB_CACHE("inode", struct inode);
@@ -146,21 +147,24 @@ static struct inode *take_surplus(void)
     return oldest;
 }
 
-/* A file without names and with one reference, ours: free its blocks, then the inode. */
-static void inode_delete(struct inode *inode)
+/* A file without names and with one reference, ours: free its blocks, then the inode. False: it could not be. */
+static bool inode_delete(struct inode *inode)
 {
-    if (inode_truncate(inode, 0) < 0 || log_begin(INODE_CREDITS) < 0) {
+    bool freed = false;
+    if (inode_truncate(inode, 0) == 0 && log_begin(INODE_CREDITS) == 0) {
+        if (inode_lock(inode) == 0) {
+            memset(&inode->disk, 0, sizeof(inode->disk));
+            inode_update(inode);
+            free_inode_number(inode->inum);
+            inode->loaded = false;
+            inode_unlock(inode);
+            freed = true;
+        }
+        log_end(INODE_CREDITS);
+    }
+    if (!freed)
         printk("fs: inode %u could not be freed now, the next mount will\n", inode->inum);
-        return;
-    }
-    if (inode_lock(inode) == 0) {
-        memset(&inode->disk, 0, sizeof(inode->disk));
-        inode_update(inode);
-        free_inode_number(inode->inum);
-        inode->loaded = false;
-        inode_unlock(inode);
-    }
-    log_end(INODE_CREDITS);
+    return freed;
 }
 
 void inode_put(struct inode *inode)
@@ -170,9 +174,11 @@ void inode_put(struct inode *inode)
     if (inode == NULL)
         return;
     acquire(&inodes.lock);
-    if (inode->refs == 1 && inode->loaded && inode->disk.nlink == 0) {
+    /* Nobody can find it: it stays ours. Once freed, its number may come back for a new file, whose last reference we may
+     * then hold, so look again. */
+    for (bool freed = true; freed && inode->refs == 1 && inode->loaded && inode->disk.nlink == 0; ) {
         release(&inodes.lock);
-        inode_delete(inode);            /* nobody can find it: it stays ours */
+        freed = inode_delete(inode);
         acquire(&inodes.lock);
     }
     if (--inode->refs == 0) {
@@ -660,7 +666,7 @@ static long write_operation(struct inode *inode, vaddr_t user, uint64_t *offset,
 long inode_write(struct inode *inode, vaddr_t user, uint64_t *offset, size_t nbytes, bool append)
 {
     size_t done = 0;
-    bool tried = false;
+    int tries = 0;
     while (done < nbytes) {
         size_t slice = MIN(nbytes - done, slice_max() - *offset % FS_BLOCK_SIZE);
         long n = cache_throttle();
@@ -668,13 +674,13 @@ long inode_write(struct inode *inode, vaddr_t user, uint64_t *offset, size_t nby
             n = user_fault_in(va_add(user, done), slice, false);
         if (n == 0)
             n = write_operation(inode, va_add(user, done), offset, slice, append);
-        if (n < 0 && make_space((int)n, &tried))
+        if (n < 0 && make_space((int)n, &tries))
             continue;
         if (n < 0)
             return done > 0 ? (long)done : n;
         if (cache_wants_flush())
             fs_flush_soon(false);
-        tried = false;
+        tries = 0;
         done += (size_t)n;
         if (done < nbytes)
             preempt_point();
@@ -682,11 +688,12 @@ long inode_write(struct inode *inode, vaddr_t user, uint64_t *offset, size_t nby
     return (long)done;
 }
 
-bool make_space(int error, bool *tried)
+bool make_space(int error, int *tries)
 {
-    if (error != -ENOSPC || *tried || !alloc_blocked_by_log())
+    if (error != -ENOSPC || ++*tries > SPACE_TRIES)
         return false;
-    *tried = true;
+    if (!alloc_blocked_by_log())
+        return alloc_has_space();       /* somebody else has made some meanwhile */
     return log_checkpoint() == 0;
 }
 

@@ -72,7 +72,8 @@ MUST_CHECK int inode_truncate(struct inode *inode, uint64_t size);
 void inode_stat(struct inode *inode, struct stat *st);
 int  inode_sync_error(struct inode *inode);
 
-/* make_space -- after -ENOSPC outside any operation: true if freed blocks became usable, so trying again makes sense. */
-bool make_space(int error, bool *tried);
+/* make_space -- after -ENOSPC, outside any operation: true if trying again makes sense, as freed blocks have become usable.
+ * *tries starts at 0. */
+bool make_space(int error, int *tries);
 
 #endif

@@ -91,7 +91,7 @@ static int create_once(struct walk *w, const struct new_inode *what, struct inod
 
 int names_create(struct walk *w, const struct new_inode *what, struct inode **out)
 {
-    bool tried = false;
+    int tries = 0;
     for (;;) {
         struct inode *inode = NULL;
         int err = create_once(w, what, &inode);
@@ -100,7 +100,7 @@ int names_create(struct walk *w, const struct new_inode *what, struct inode **ou
             return 0;
         }
         inode_put(inode);
-        if (!make_space(err, &tried))
+        if (!make_space(err, &tries))
             return err;
     }
 }
@@ -172,7 +172,7 @@ static int link_once(struct walk *to, struct inode *inode)
 int names_link(struct walk *from, struct walk *to)
 {
     struct inode *inode;
-    bool tried = false;
+    int tries = 0;
     int err = walk_to_parent(from);
     if (err == 0)
         err = walk_last(from, false, &inode);
@@ -187,7 +187,7 @@ int names_link(struct walk *from, struct walk *to)
     if (err == 0)
         do
             err = link_once(to, inode);
-        while (make_space(err, &tried));
+        while (make_space(err, &tries));
     inode_put(inode);
     return err;
 }
@@ -402,7 +402,7 @@ static int rename_once(struct walk *from_walk, struct walk *to_walk)
 
 int names_rename(struct walk *from, struct walk *to)
 {
-    bool tried = false;
+    int tries = 0;
     int err = walk_to_parent(from);
     if (err == 0)
         err = walk_to_parent(to);
@@ -413,7 +413,7 @@ int names_rename(struct walk *from, struct walk *to)
     sleep_acquire(&rename_lock);
     do
         err = rename_once(from, to);
-    while (make_space(err, &tried));
+    while (make_space(err, &tries));
     sleep_release(&rename_lock);
     return err;
 }

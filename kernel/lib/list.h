@@ -42,6 +42,10 @@ static inline void list_remove(struct list *l)
     for (item = list_entry((head)->next, __typeof__(*item), member); &item->member != (head); \
          item = list_entry(item->member.next, __typeof__(*item), member))
 
+#define list_for_each_reverse(item, head, member) \
+    for (item = list_entry((head)->prev, __typeof__(*item), member); &item->member != (head); \
+         item = list_entry(item->member.prev, __typeof__(*item), member))
+
 /* The body may remove `item`. */
 #define list_for_each_safe(item, tmp, head, member) \
     for (item = list_entry((head)->next, __typeof__(*item), member), \

@@ -67,20 +67,21 @@ HOT struct area *vm_find_area(struct vm *vm, uintptr_t va)
 /* insert_area -- vm->lock held, or nobody else knows the vm. */
 static int insert_area(struct vm *vm, uintptr_t start, uintptr_t end, enum area_kind kind, unsigned access, unsigned flags)
 {
-    struct area *after;
+    struct area *before;                                /* from the end: a heap that grows is near it */
     if (start >= end || ((start | end) & PAGE_MASK) != 0 || !vm_range_ok(start, end - start))
         return -EINVAL;
-    list_for_each(after, &vm->areas, link)
-        if (start < after->end)
+    list_for_each_reverse(before, &vm->areas, link) {
+        if (before->start < end && start < before->end)
+            return -EINVAL;
+        if (before->end <= start)
             break;
-    if (&after->link != &vm->areas && after->start < end)
-        return -EINVAL;
+    }
     struct area *a = area_new(vm);
     if (a == NULL)
         return -ENOMEM;
     *a = (struct area){ .start = start, .end = end, .kind = (uint8_t)kind, .access = (uint8_t)access,
                         .flags = (uint8_t)flags };
-    list_push_back(&after->link, &a->link);             /* in front of `after` */
+    list_push_front(&before->link, &a->link);           /* behind `before`, or first of all */
     vm->reserved += pages_of(a);
     return 0;
 }
@@ -421,11 +422,11 @@ struct vm *vm_fork(struct vm *parent)
 
 static struct area *last_heap_area(struct vm *vm)
 {
-    struct area *a, *last = NULL;
-    list_for_each(a, &vm->areas, link)
+    struct area *a;
+    list_for_each_reverse(a, &vm->areas, link)
         if (a->kind == AREA_HEAP)
-            last = a;
-    return last;
+            return a;
+    return NULL;
 }
 
 static int extend_heap(struct vm *vm, uintptr_t from, uintptr_t to, unsigned flags)
@@ -445,9 +446,9 @@ static int extend_heap(struct vm *vm, uintptr_t from, uintptr_t to, unsigned fla
 static void shrink_heap(struct vm *vm, uintptr_t to)
 {
     struct area *last;
+    vm_unmap_range(vm, to, PAGE_UP(vm->brk));                   /* one fence for all of it */
     while ((last = last_heap_area(vm)) != NULL && last->end > to) {
         uintptr_t keep = MAX(last->start, to);
-        vm_unmap_range(vm, keep, last->end);
         (void)resize_area(vm, last, last->start, keep);         /* shrinking cannot fail */
         if (keep == last->start)
             area_free(vm, last);
