@@ -302,17 +302,23 @@ HOT struct file *files_get(struct files *files, long fd)
     return slot != NULL ? *slot : NULL;
 }
 
-int files_install(struct files *files, struct file *file)
+int files_reserve(struct files *files)
 {
     struct file **slot = NULL;
     int err = 0;
     while ((err = make_slot(files, files->lowest, &slot)) == 0 && *slot != NULL)
         files->lowest++;
+    return err;
+}
+
+int files_install(struct files *files, struct file *file)
+{
+    int err = files_reserve(files);
     if (err < 0) {
         file_put(file);
         return err;
     }
-    *slot = file;
+    *slot_of(files, files->lowest) = file;
     files->limit = MAX(files->limit, files->lowest + 1);
     return (int)files->lowest++;
 }

@@ -54,9 +54,11 @@ MUST_CHECK long file_write(struct file *file, vaddr_t src, size_t nbytes);
 MUST_CHECK long file_seek(struct file *file, int64_t offset, int whence);
 MUST_CHECK int  file_stat(struct file *file, struct stat *st);
 
-/* files_get -- the file behind a descriptor, borrowed, or NULL. files_install -- the lowest free descriptor from now on
+/* files_reserve -- make sure that the next files_install() will not fail: 0, -EMFILE, -ENOMEM.
+ * files_get -- the file behind a descriptor, borrowed, or NULL. files_install -- the lowest free descriptor from now on
  * is `file` (takes over the reference, also on failure): descriptor, -EMFILE, -ENOMEM. files_install_at -- descriptor fd,
  * closing what was there. files_close -- 0 or -EBADF. files_chdir -- takes over the reference. */
+MUST_CHECK int files_reserve(struct files *files);
 struct file *files_get(struct files *files, long fd);
 MUST_CHECK int files_install(struct files *files, struct file *file);
 MUST_CHECK int files_install_at(struct files *files, long fd, struct file *file);

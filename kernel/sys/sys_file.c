@@ -173,7 +173,7 @@ long sys_tcsetpgrp(struct task *self, const uintptr_t arg[])
 
 /* ---- Paths */
 
-/* What open() adds to finding the inode. Takes the reference over. */
+/* What open() adds to finding the inode. Takes the reference over. Truncates last: an open() that fails changes nothing. */
 static long open_inode(struct task *self, struct inode *inode, unsigned flags)
 {
     struct file *file;
@@ -181,13 +181,16 @@ static long open_inode(struct task *self, struct inode *inode, unsigned flags)
     int err = type < 0 ? type : 0;
     if (type == T_DIR && (flags & (O_ACCMODE | O_CREATE | O_TRUNC)))
         err = -EISDIR;
-    if (err == 0 && type == T_FILE && (flags & O_TRUNC))
-        err = inode_truncate(inode, 0);
     if (err < 0) {
         inode_put(inode);
         return err;
     }
     err = file_open(inode, flags, &file);
+    if (err == 0 && type == T_FILE && (flags & O_TRUNC)) {
+        err = inode_truncate(inode, 0);
+        if (err < 0)
+            file_put(file);
+    }
     return err < 0 ? err : files_install(self->files, file);
 }
 
@@ -198,7 +201,9 @@ long sys_open(struct task *self, const uintptr_t arg[])
     struct walk w;
     if ((flags & O_ACCMODE) == O_ACCMODE)
         return -EINVAL;
-    int err = begin(&w, self, arg[0]);
+    int err = files_reserve(self->files);
+    if (err == 0)
+        err = begin(&w, self, arg[0]);
     if (err < 0)
         return err;
     err = names_open(&w, flags, &inode);
