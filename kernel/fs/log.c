@@ -38,6 +38,7 @@ static struct {
     uint32_t    used;                   /* ring blocks from tail to head */
     uint32_t    open;                   /* operations between begin and end */
     uint32_t    reserved;               /* their credits */
+    bool        wanted;                 /* somebody waits for credits */
     struct list running;                /* buffers of the running transaction */
     uint32_t    running_count;
     struct list checkpoint;             /* committed, not yet home; by log_sequence */
@@ -114,7 +115,8 @@ int log_begin(uint32_t credits)
         if (LIKELY(!log.failed && fits(credits)))
             break;
         if (!log.failed && log.running_count == 0 && log.open > 0) {
-            suspend(&log.reserved, &fs_lock, WAIT_FIRM);    /* others hold the credits */
+            log.wanted = true;          /* others hold the credits */
+            suspend(&log.reserved, &fs_lock, WAIT_FIRM);
             continue;
         }
         release(&fs_lock);
@@ -136,8 +138,10 @@ void log_end(uint32_t credits)
     log.reserved -= credits;
     if (--log.open == 0 && log.freezing)
         wakeup(&log.open);
-    else if (credits > 0)
+    if (UNLIKELY(log.wanted)) {
+        log.wanted = false;
         wakeup(&log.reserved);
+    }
     bool short_of_room = log_wants_checkpoint();
     release(&fs_lock);
     if (UNLIKELY(short_of_room))

@@ -7,7 +7,7 @@
 #include "mm/kalloc.h"
 #include "sched/spinlock.h"
 
-#define RESERVE 64                      /* frames kept for the kernel itself: tables, stacks, write-back */
+#define RESERVE_PART 16                 /* one frame in so many is never promised: for the kernel and its cache */
 
 static struct spinlock commit_lock = SPINLOCK_INIT("commit", RANK_COMMIT);
 static size_t charged;                  /* pages promised */
@@ -24,7 +24,7 @@ int commit_charge(size_t npages)
 {
     acquire(&commit_lock);
     size_t available = frames_free() + frames_reclaimable();
-    size_t taken = commit_outstanding() + RESERVE;
+    size_t taken = commit_outstanding() + frames_total() / RESERVE_PART;
     bool fits = npages <= available && taken <= available - npages;
     if (fits)
         __atomic_fetch_add(&charged, npages, __ATOMIC_RELAXED);
@@ -42,7 +42,9 @@ void commit_frame_used(void *page)
 
 void commit_frame_freed(void) { __atomic_fetch_sub(&backed, 1, __ATOMIC_RELAXED); }
 
+bool commit_spares_a_frame(void) { return frames_free() + frames_reclaimable() > commit_outstanding(); }
+
 bool commit_may_overcommit(void)
 {
-    return frames_free() + frames_reclaimable() > commit_outstanding() + RESERVE;
+    return frames_free() + frames_reclaimable() > commit_outstanding() + frames_total() / RESERVE_PART;
 }

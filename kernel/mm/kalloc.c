@@ -167,7 +167,7 @@ HOT static struct free_frame *take_free_frame(void)
 
 /* ---- The interface */
 
-HOT void *alloc_page_raw(void)
+static HOT void *alloc_frame(bool promised)
 {
     irq_push();
 #ifdef DEBUG
@@ -178,9 +178,12 @@ HOT void *alloc_page_raw(void)
         return NULL;
     }
 #endif
-    struct free_frame *f = take_free_frame();
-    if (f == NULL && shrink_cache != NULL && shrink_cache(BATCH) > 0)
+    struct free_frame *f = NULL;
+    if (promised || pool.count > commit_outstanding() || commit_spares_a_frame()) {
         f = take_free_frame();
+        if (f == NULL && shrink_cache != NULL && shrink_cache(BATCH) > 0)
+            f = take_free_frame();
+    }
     irq_pop();
     if (f == NULL)
         return NULL;
@@ -193,7 +196,10 @@ HOT void *alloc_page_raw(void)
     return f;
 }
 
-HOT void *alloc_page(void)
+HOT void *alloc_page_raw(void) { return alloc_frame(false); }
+void *alloc_promised_page_raw(void) { return alloc_frame(true); }
+
+void *alloc_page(void)
 {
     void *page = alloc_page_raw();
     if (page != NULL)

@@ -29,6 +29,10 @@ void   init_kalloc(uintptr_t start, uintptr_t end);
 MUST_CHECK void *alloc_page(void);
 MUST_CHECK void *alloc_page_raw(void);
 
+/* alloc_promised_page_raw -- for a page that was charged, and for tables on the way to one: may take what was promised,
+ * which the others may not (commit.h). */
+MUST_CHECK void *alloc_promised_page_raw(void);
+
 /* page_of -- the descriptor of a frame; anything else is a panic. Inline, like the counting below: fork and exit do this
  * for every page of a task. */
 struct frame_table { struct page *pages; uintptr_t first, bytes; };     /* pages[0] describes the frame at `first` */

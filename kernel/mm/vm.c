@@ -146,9 +146,10 @@ HOT static int map_fresh(struct vm *vm, struct area *area, pte_t *entry)
     bool promised = (area->flags & AREA_CHARGED) != 0;
     if (!promised && !commit_may_overcommit())
         return -ENOMEM;
-    void *frame = alloc_page();
+    void *frame = promised ? alloc_promised_page_raw() : alloc_page_raw();
     if (frame == NULL)
         return -ENOMEM;
+    clear_page(frame);
     if (promised)
         commit_frame_used(frame);
     if (area->access & PTE_EXEC)
@@ -179,13 +180,14 @@ HOT static int break_cow(struct vm *vm, struct area *area, pte_t *entry)
         count(&vm_counters.cow_upgrades);
         return 0;
     }
-    if (!(area->flags & AREA_CHARGED) && !commit_may_overcommit())
+    bool promised = (area->flags & AREA_CHARGED) != 0;
+    if (!promised && !commit_may_overcommit())
         return -ENOMEM;
-    void *copy = alloc_page_raw();
+    void *copy = promised ? alloc_promised_page_raw() : alloc_page_raw();
     if (copy == NULL)
         return -ENOMEM;
     copy_page(copy, frame);
-    if (area->flags & AREA_CHARGED)
+    if (promised)
         commit_frame_used(copy);
     __atomic_store_n(&entry->bits, pte_make(copy, rights).bits, __ATOMIC_RELEASE);
     shoot_down(vm);                                     /* nobody reads the old frame through us any more, ... */
@@ -222,7 +224,7 @@ HOT static int make_present(struct vm *vm, uintptr_t va, unsigned access, bool *
     if (!pte_valid(*entry)) {
         int err = map_fresh(vm, area, entry);
         if (err != 0)
-            leaf_table_release(vm->space.root, va_of(va));      /* perhaps made for nothing */
+            leaf_table_release(vm->space.root, va_of(va), vm->space.cpus);     /* perhaps made for nothing */
         return err;
     }
     if (pte_flags(*entry) & access) {
@@ -284,7 +286,7 @@ void vm_unmap_range(struct vm *vm, uintptr_t start, uintptr_t end)
                 run.first[i].bits = 0;
                 table_page(run.first)->entries--;
             }
-        leaf_table_release(vm->space.root, va_of(run.va));
+        leaf_table_release(vm->space.root, va_of(run.va), vm->space.cpus);
     }
     vm->resident -= dropped;
 }
@@ -303,7 +305,7 @@ static void free_range(struct vm *vm, uintptr_t start, uintptr_t end)
             }
         table_page(run.first)->entries -= freed;
         vm->resident -= freed;
-        leaf_table_release(vm->space.root, va_of(run.va));
+        leaf_table_release(vm->space.root, va_of(run.va), 0);
     }
 }
 
@@ -393,7 +395,7 @@ static int share_pages(struct vm *child, struct vm *parent, bool *narrowed)
             if (table == NULL)
                 return -ENOMEM;
             *narrowed |= share_run(child, &run, &table[pt_index(run.va, 0)]);
-            leaf_table_release(child->space.root, va_of(run.va));
+            leaf_table_release(child->space.root, va_of(run.va), 0);
         }
     return 0;
 }

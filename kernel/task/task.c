@@ -159,6 +159,8 @@ int task_publish(struct task *t, struct task *parent)
     *bucket = t;
     insert_sorted(t);
     live++;
+    if (parent != NULL)
+        t->killed = parent->killed;     /* who killed the parent's group before this moment did not see the child */
     release(&tasks_lock);
     t->parent = parent;
     if (parent != NULL)

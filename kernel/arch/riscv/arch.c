@@ -55,12 +55,13 @@ HOT static pte_t *walk(pte_t *root, vaddr_t va, unsigned level, bool alloc)
     for (unsigned l = PT_LEVELS - 1; l > level; l--) {
         pte_t *entry = &table[pt_index(va.addr, l)];
         if (!pte_valid(*entry)) {
-            pte_t *fresh = alloc ? alloc_page() : NULL;
+            pte_t *fresh = alloc ? alloc_promised_page_raw() : NULL;    /* perhaps on the way to a promised page */
             if (fresh == NULL) {
                 if (alloc)
-                    leaf_table_release(root, va);       /* the levels this call added above it */
+                    leaf_table_release(root, va, ~0ul);         /* the levels this call added above it */
                 return NULL;
             }
+            clear_page(fresh);
             __atomic_store_n(&entry->bits, table_entry(fresh).bits, __ATOMIC_RELEASE);
             page_of(table)->entries++;
             table = fresh;
@@ -81,8 +82,9 @@ pte_t *leaf_find(pte_t *root, vaddr_t va)
     return table == NULL ? NULL : &table[pt_index(va.addr, 0)];
 }
 
-/* leaf_table_release -- free the tables on the way to va that hold no entry, from the leaf up. */
-void leaf_table_release(pte_t *root, vaddr_t va)
+/* leaf_table_release -- free the tables on the way to va that hold no entry, from the leaf up. A hart may remember the
+ * way to a table as well as a translation: the same order, clear, fence, free. */
+void leaf_table_release(pte_t *root, vaddr_t va, uint64_t cpus)
 {
     for (unsigned level = 0; level < PT_LEVELS - 1; level++) {
         pte_t *table = walk(root, va, level, false);
@@ -96,6 +98,8 @@ void leaf_table_release(pte_t *root, vaddr_t va)
         pte_t *parent = walk(root, va, level + 1, false);
         parent[pt_index(va.addr, level + 1)].bits = 0;
         page_of(parent)->entries--;
+        if (cpus != 0)
+            flush_cpus(cpus);
         free_page(table);
     }
 }
@@ -125,7 +129,7 @@ void unmap_page(pte_t *root, vaddr_t va, bool free_frame)
     page_of((void *)PAGE_DOWN(entry))->entries--;
     if (free_frame)
         free_page(frame);                       /* ... and only now may it be used for something else */
-    leaf_table_release(root, va);
+    leaf_table_release(root, va, ~0ul);
 }
 
 size_t pagetable_pages(const pte_t *root)
