@@ -63,11 +63,13 @@ static void start_other_cpus(void)
         unsigned hart = machine.hart_ids[i];
         if (hart == machine.boot_hart)
             continue;
-        struct task *idle = cpus_online < CPUS_MAX ? task_new_idle(cpus_online) : NULL;
-        if (idle == NULL) {
+        if (cpus_online == CPUS_MAX) {
             printk("hart %u stays off: this kernel runs at most %d\n", hart, CPUS_MAX);
             continue;
         }
+        struct task *idle = task_new_idle(cpus_online);
+        if (idle == NULL)
+            panic("no memory for the idle task of hart %u", hart);
         sched_add_cpu(hart, idle);
         __atomic_thread_fence(__ATOMIC_SEQ_CST);        /* M16: it sees all that was set up so far */
         if (arch_start_cpu(&cpus[cpus_online - 1]) != 0)

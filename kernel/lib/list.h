@@ -39,17 +39,17 @@ static inline void list_remove(struct list *l)
     (list_empty(head) ? (type *)NULL : list_entry((head)->next, type, member))
 
 #define list_for_each(item, head, member) \
-    for (item = list_entry((head)->next, __typeof__(*item), member); &item->member != (head); \
-         item = list_entry(item->member.next, __typeof__(*item), member))
+    for (item = list_entry((head)->next, __typeof__(*item), member); &(item)->member != (head); \
+         item = list_entry((item)->member.next, __typeof__(*item), member))
 
 #define list_for_each_reverse(item, head, member) \
-    for (item = list_entry((head)->prev, __typeof__(*item), member); &item->member != (head); \
-         item = list_entry(item->member.prev, __typeof__(*item), member))
+    for (item = list_entry((head)->prev, __typeof__(*item), member); &(item)->member != (head); \
+         item = list_entry((item)->member.prev, __typeof__(*item), member))
 
 /* The body may remove `item`. */
 #define list_for_each_safe(item, tmp, head, member) \
     for (item = list_entry((head)->next, __typeof__(*item), member), \
-         tmp = list_entry(item->member.next, __typeof__(*item), member); &item->member != (head); \
+         tmp = list_entry((item)->member.next, __typeof__(*item), member); &(item)->member != (head); \
          item = tmp, tmp = list_entry(tmp->member.next, __typeof__(*item), member))
 
 #endif

@@ -196,25 +196,25 @@ HOT static int break_cow(struct vm *vm, struct area *area, pte_t *entry)
     return 0;
 }
 
-/* grow_stack -- the stack area reaches down to va, if that is where a stack may grow. */
-static struct area *grow_stack(struct vm *vm, uintptr_t va)
+/* grow_stack -- the stack area reaches down to va, if that is where a stack may grow. 0, -EFAULT, -ENOMEM. */
+static int grow_stack(struct vm *vm, uintptr_t va, struct area **area)
 {
-    struct area *a;
     if (va >= USER_STACK_TOP || va < USER_STACK_TOP - STACK_MAX_BYTES)
-        return NULL;
-    list_for_each(a, &vm->areas, link)
-        if (a->kind == AREA_STACK)
-            return resize_area(vm, a, PAGE_DOWN(va), a->end) == 0 ? a : NULL;
-    return NULL;
+        return -EFAULT;
+    list_for_each_reverse(*area, &vm->areas, link)
+        if ((*area)->kind == AREA_STACK)
+            return resize_area(vm, *area, PAGE_DOWN(va), (*area)->end);
+    return -EFAULT;
 }
 
 /* make_present -- the heart of vm_fault(): decides from (area, access, present entry). vm->lock is held. */
 HOT static int make_present(struct vm *vm, uintptr_t va, unsigned access, bool *was_there)
 {
     struct area *area = vm_find_area(vm, va);
-    if (area == NULL)
-        area = grow_stack(vm, va);
-    if (area == NULL || (area->access & access) == 0)
+    int err = area == NULL ? grow_stack(vm, va, &area) : 0;
+    if (err != 0)
+        return err;
+    if ((area->access & access) == 0)
         return -EFAULT;
 
     pte_t *table = leaf_table(vm->space.root, va_of(va), true);
@@ -222,7 +222,7 @@ HOT static int make_present(struct vm *vm, uintptr_t va, unsigned access, bool *
         return -ENOMEM;
     pte_t *entry = &table[pt_index(va, 0)];
     if (!pte_valid(*entry)) {
-        int err = map_fresh(vm, area, entry);
+        err = map_fresh(vm, area, entry);
         if (err != 0)
             leaf_table_release(vm->space.root, va_of(va), vm->space.cpus);     /* perhaps made for nothing */
         return err;

@@ -19,6 +19,7 @@
 #include "task/internal.h"
 
 #define PID_BUCKETS 1024                /* power of two */
+#define TASKS_MIN   8                   /* the kernel's own, init, a shell and a program or two */
 
 static struct slab_cache task_cache = SLAB_CACHE("task", struct task);
 static struct spinlock family_lock = SPINLOCK_INIT("family", RANK_FAMILY);
@@ -57,7 +58,10 @@ void task_init(void)
 {
     char buf[8];
     sched_set_stack_release(release_stack);
-    limit = (unsigned)option_number("maxtasks", frames_total() / 4);
+    uint64_t wanted = option_number("maxtasks", frames_total() / 4);
+    limit = (unsigned)MIN(MAX(wanted, TASKS_MIN), INT32_MAX);
+    if (limit != wanted)
+        printk("maxtasks: %u is the nearest that works\n", limit);
     verbose = option("verbose", buf, sizeof(buf));
     clock_set_seed(option_number("seed", 0));
 }
@@ -107,7 +111,10 @@ struct task *task_new_idle(unsigned number)
     int error;
     char name[TASK_NAME_SIZE];
     format_string(name, sizeof(name), "idle%u", number);
-    return task_create(name, NULL, &error);
+    struct task *idle = task_create(name, NULL, &error);
+    if (idle != NULL)
+        present--;                      /* the limit is for the others */
+    return idle;
 }
 
 void task_set_name(struct task *t, const char *path)
@@ -438,7 +445,8 @@ static void fill_row(struct task_info *row, struct task *t)
     row->state = t->state;
     row->cpu = (int)t->cpu->id;
     row->kernel_only = !is_user_task(t);
-    row->cpu_time_us = t->cpu_time / (machine.clock_hz / 1000000);
+    uint64_t time = t->cpu_time + (t->on_cpu ? clock_now() - t->started_at : 0);
+    row->cpu_time_us = time / (machine.clock_hz / 1000000);
     row->reserved_kb = vm != NULL ? vm->reserved * (PAGE_SIZE / 1024) : 0;
     row->resident_kb = vm != NULL ? vm->resident * (PAGE_SIZE / 1024) : 0;
     copy_string(row->name, t->name, sizeof(row->name));
