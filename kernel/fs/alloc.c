@@ -11,6 +11,7 @@
  */
 #include "fs/alloc.h"
 #include "fs/log.h"
+#include "fs/super.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/kalloc.h"
@@ -243,7 +244,7 @@ int alloc_blocks(uint32_t goal, uint32_t want, uint32_t *start)
 static void free_one(uint32_t block)
 {
     if (!block_is_data(block) || !bit_is_set(&blocks, block)) {
-        printk("fs: block %u is freed but not in use: the disk needs fsck\n", block);
+        DAMAGE("block %u is freed but not in use", block);
         return;
     }
     struct group *g = group_at(&blocks, block / GROUP_BITS);

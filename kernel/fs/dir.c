@@ -9,12 +9,14 @@
  */
 #include "fs/dir.h"
 #include "fs/log.h"
+#include "fs/super.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/kalloc.h"
 #include "sched/clock.h"
 #include "sched/sched.h"
 
+#define PROBES_MAX   256u               /* an index in which more names collide is given up */
 #define SLOTS_BLOCK  (FS_BLOCK_SIZE / (uint32_t)sizeof(struct dirent))
 #define ENTRIES_PAGE ((uint32_t)(PAGE_SIZE / sizeof(struct entry)))
 #define INDEX_PAGES  256u               /* at most: 98,304 names at a load of three quarters */
@@ -41,7 +43,7 @@ static int slot_block(struct inode *dir, uint32_t slot, struct buffer **out)
     uint32_t disk, count;
     int err = inode_map(dir, slot / SLOTS_BLOCK, &disk, &count);
     if (err == 0 && disk == 0) {
-        printk("fs: directory %u has a hole: the disk needs fsck\n", dir->inum);
+        DAMAGE("directory %u has a hole", dir->inum);
         err = -EIO;
     }
     return err < 0 ? err : cache_read(disk, out);
@@ -108,13 +110,16 @@ static struct dir_index *index_new(uint32_t names)
     return index;
 }
 
-static void index_insert(struct dir_index *index, uint32_t hash, uint32_t slot)
+/* False: too many names fall together (a hostile directory); such an index would be slower than none. */
+static bool index_insert(struct dir_index *index, uint32_t hash, uint32_t slot)
 {
     uint32_t i = hash;
     while (entry_at(index, i)->slot != 0)
-        i++;
+        if (++i - hash > PROBES_MAX)
+            return false;
     *entry_at(index, i) = (struct entry){ hash, slot + 1 };
     index->taken++;
+    return true;
 }
 
 static void index_remove(struct dir_index *index, uint32_t hash, uint32_t slot)
@@ -135,15 +140,15 @@ static int index_block_names(struct inode *dir, struct dir_index *index, uint32_
     if (err < 0)
         return err;
     uint32_t end = MIN(first + SLOTS_BLOCK, slots_of(dir));
-    for (uint32_t slot = first; slot < end; slot++) {
+    for (uint32_t slot = first; err == 0 && slot < end; slot++) {
         struct name name = name_in(slot_in(b, slot));
         if (slot_in(b, slot)->inum != 0)
-            index_insert(index, hash_bytes(name.text, name.length), slot);
+            err = index_insert(index, hash_bytes(name.text, name.length), slot) ? 0 : -EIO;
         else
             index->free_slots++;
     }
     cache_put(b);
-    return 0;
+    return err;
 }
 
 /* Make the index if the directory is large enough to want one. Failing is no error. */
@@ -152,11 +157,13 @@ static void want_index(struct inode *dir)
     if (LIKELY(dir->index != NULL) || slots_of(dir) <= SLOTS_BLOCK)
         return;
     struct dir_index *index = index_new(slots_of(dir));
-    for (uint32_t slot = 0; index != NULL && slot < slots_of(dir); slot += SLOTS_BLOCK)
+    for (uint32_t slot = 0; index != NULL && slot < slots_of(dir); slot += SLOTS_BLOCK) {
+        preempt_point();
         if (index_block_names(dir, index, slot) < 0) {
             index_free(index);
             return;
         }
+    }
     dir->index = index;
 }
 
@@ -169,8 +176,8 @@ static void index_added(struct inode *dir, struct name name, uint32_t slot, bool
     if (was_free)
         index->free_slots--;
     index->hint = was_free ? slot + 1 : index->hint;
-    index_insert(index, hash_bytes(name.text, name.length), slot);
-    if (index->taken >= index->pages * ENTRIES_PAGE / 8 * 7)
+    bool fits = index_insert(index, hash_bytes(name.text, name.length), slot);
+    if (!fits || index->taken >= index->pages * ENTRIES_PAGE / 8 * 7)
         dir_index_free(dir);
 }
 

@@ -1,6 +1,7 @@
 /* fs.h -- what the floors above use of the file system: inodes by path for exec, and a task's open files.
- * The pieces behind it: cache.c blocks, log.c transactions, inode.c files, dir.c names and paths, file.c descriptors,
- * pipe.c pipes. On-disk format: abi/fsformat.h. What is durable when: docs/filesystem.md. */
+ * The pieces behind it, bottom up: cache.c blocks, log.c transactions (recover.c after a crash), alloc.c free blocks and
+ * inodes, inode.c files, dir.c entries, path.c paths, names.c the tree, pipe.c, file.c descriptors, mount.c start and
+ * flusher. On-disk format: abi/fsformat.h. What is durable when: docs/filesystem.md. */
 #ifndef FS_FS_H
 #define FS_FS_H
 

@@ -26,6 +26,7 @@
 #define AHEAD_FIRST   4u                /* read-ahead window, in blocks: first, and largest */
 #define AHEAD_MAX     BLOCK_SEGMENTS_MAX
 #define UNUSED_MIN    64u
+#define NUMBER_TRIES  64                /* inodes in use that the map says are free, in a row */
 #define SPACE_TRIES   8                 /* others may take what a checkpoint gave */
 #define HASH_SIZE     (PAGE_SIZE / sizeof(struct inode *))
 
@@ -235,7 +236,7 @@ static int inode_load(struct inode *inode)
     inode->run.count = 0;
     memset(&inode->ahead, 0, sizeof(inode->ahead));
     if (inode->disk.type < T_DIR || inode->disk.type > T_SYMLINK || inode->disk.size > FS_MAX_BLOCKS * FS_BLOCK_SIZE) {
-        printk("fs: inode %u is not valid (type %u): the disk needs fsck\n", inode->inum, inode->disk.type);
+        DAMAGE("inode %u is not valid (type %u)", inode->inum, inode->disk.type);
         return -EIO;
     }
     inode->loaded = true;
@@ -264,35 +265,61 @@ void inode_update(struct inode *inode)
     *in_table(inode) = inode->disk;
 }
 
-int inode_create(unsigned type, unsigned major, unsigned minor, struct inode **out)
+/* Lock a new number's inode and read its place in the table. -EEXIST: the number is in use although the map said it was
+ * free (a damaged disk): it is not even locked then, as our caller may be who holds it. */
+static int claim(struct inode *inode)
 {
-    uint32_t inum;
-    int err = alloc_inode_number(&inum);
+    int err = 0;
+    if (!sleep_try_acquire(&inode->lock))
+        return -EEXIST;
+    if (inode->table == NULL)
+        err = cache_read(inodes.table_start + inode->inum / INODES_PER_BLOCK, &inode->table);
+    if (err == 0 && in_table(inode)->type != 0)
+        err = -EEXIST;
     if (err < 0)
-        return err;
-    struct inode *inode = inode_get(inum);
-    err = inode == NULL ? -ENOMEM : 0;
-    if (err == 0) {
-        sleep_acquire(&inode->lock);
-        if (inode->table == NULL)
-            err = cache_read(inodes.table_start + inum / INODES_PER_BLOCK, &inode->table);
+        sleep_release(&inode->lock);
+    return err;
+}
+
+/* A free number and its inode, locked. A number that is in use stays marked so. */
+static int take_number(struct inode **out)
+{
+    for (unsigned tries = 0; tries < NUMBER_TRIES; tries++) {
+        uint32_t inum;
+        int err = alloc_inode_number(&inum);
+        if (err < 0)
+            return err;
+        struct inode *inode = inode_get(inum);
+        err = inode == NULL ? -ENOMEM : claim(inode);
         if (err == 0) {
-            inode->disk = (struct disk_inode){ .type = (uint16_t)type, .major = (uint16_t)major,
-                                               .minor = (uint16_t)minor, .mtime = clock_seconds() };
-            inode->run.count = 0;
-            memset(&inode->ahead, 0, sizeof(inode->ahead));
-            inode->write_error = false;
-            inode->loaded = true;
-            inode_update(inode);
             *out = inode;
             return 0;
         }
-        sleep_release(&inode->lock);
-        inode->loaded = false;
-        inode_put(inode);               /* not loaded: only the reference goes */
+        inode_put(inode);               /* not loaded, or somebody else's: only the reference goes */
+        if (err != -EEXIST) {
+            free_inode_number(inum);
+            return err;
+        }
+        DAMAGE("inode %u is in use but not in the map", inum);
     }
-    free_inode_number(inum);
-    return err;
+    return -EIO;
+}
+
+int inode_create(unsigned type, unsigned major, unsigned minor, struct inode **out)
+{
+    struct inode *inode = NULL;
+    int err = take_number(&inode);
+    if (err < 0)
+        return err;
+    inode->disk = (struct disk_inode){ .type = (uint16_t)type, .major = (uint16_t)major, .minor = (uint16_t)minor,
+                                       .mtime = clock_seconds() };
+    inode->run.count = 0;
+    memset(&inode->ahead, 0, sizeof(inode->ahead));
+    inode->write_error = false;
+    inode->loaded = true;
+    inode_update(inode);
+    *out = inode;
+    return 0;
 }
 
 void inode_stat(struct inode *inode, struct stat *st)
@@ -315,7 +342,7 @@ static bool block_number_bad(const struct inode *inode, uint32_t block)
 {
     if (LIKELY(block == 0 || block_is_data(block)))
         return false;
-    printk("fs: inode %u refers to block %u: the disk needs fsck\n", inode->inum, block);
+    DAMAGE("inode %u refers to block %u", inode->inum, block);
     return true;
 }
 

@@ -23,6 +23,19 @@
 static struct superblock super;
 static bool mounted;
 
+#define DAMAGE_TOLD 16
+
+bool damage_may_be_told(void)
+{
+    static uint32_t told;
+    uint32_t n = __atomic_fetch_add(&told, 1, __ATOMIC_RELAXED);
+    if (n == DAMAGE_TOLD)
+        printk("fs: the disk is damaged in more places; further ones are not listed: run fsck\n");
+    if (n > DAMAGE_TOLD)
+        __atomic_store_n(&told, DAMAGE_TOLD + 1, __ATOMIC_RELAXED);
+    return n < DAMAGE_TOLD;
+}
+
 /* ---- Mounting */
 
 static bool super_is_sane(const struct superblock *s, uint32_t disk_blocks)

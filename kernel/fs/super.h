@@ -14,4 +14,10 @@ void fs_statistics(struct statfs *fs);
 void fs_flush_soon(bool by_time);
 void fs_flush_step(bool by_time);
 
+/* DAMAGE -- one line about something on the disk that cannot be; after a handful of them one says that more follow, so
+ * that a hostile image cannot keep the kernel printing. */
+bool damage_may_be_told(void);          /* mount.c */
+#define DAMAGE(format, ...) \
+    do { if (damage_may_be_told()) printk("fs: " format ": the disk needs fsck\n", __VA_ARGS__); } while (0)
+
 #endif
