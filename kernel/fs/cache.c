@@ -272,8 +272,8 @@ static int find_or_add(uint32_t block, struct buffer **out)
 static void reading_done(struct buffer *b, int error)       /* fs_lock held */
 {
     b->flags &= ~B_READING;
-    if (error == 0)
-        b->flags |= B_VALID;
+    if (error == 0)                     /* after the contents: cache_read() looks without the lock */
+        __atomic_fetch_or(&b->flags, B_VALID, __ATOMIC_RELEASE);
     wakeup(b);
     cache_settle(b);
 }
@@ -309,7 +309,8 @@ HOT int cache_read(uint32_t block, struct buffer **out)
     int err = find_or_add(block, &b);
     if (UNLIKELY(err < 0))
         return err;
-    if (UNLIKELY(!(b->flags & B_VALID)) && (err = fill(b)) < 0) {
+    bool valid = (__atomic_load_n(&b->flags, __ATOMIC_ACQUIRE) & B_VALID) != 0;
+    if (UNLIKELY(!valid) && (err = fill(b)) < 0) {
         printk("fs: cannot read block %u\n", block);
         cache_put(b);
         return err;

@@ -239,7 +239,7 @@ static int inode_load(struct inode *inode)
         DAMAGE("inode %u is not valid (type %u)", inode->inum, inode->disk.type);
         return -EIO;
     }
-    inode->loaded = true;
+    __atomic_store_n(&inode->loaded, true, __ATOMIC_RELEASE);      /* inode_type() looks without the lock */
     return 0;
 }
 
@@ -316,7 +316,7 @@ int inode_create(unsigned type, unsigned major, unsigned minor, struct inode **o
     inode->run.count = 0;
     memset(&inode->ahead, 0, sizeof(inode->ahead));
     inode->write_error = false;
-    inode->loaded = true;
+    __atomic_store_n(&inode->loaded, true, __ATOMIC_RELEASE);
     inode_update(inode);
     *out = inode;
     return 0;

@@ -21,7 +21,7 @@ bool name_is_dots(struct name name)
 
 int inode_type(struct inode *inode)
 {
-    if (!inode->loaded) {
+    if (!__atomic_load_n(&inode->loaded, __ATOMIC_ACQUIRE)) {
         int err = inode_lock(inode);
         if (err < 0)
             return err;
