@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from lib import paths  # noqa: E402
+from lib.images import make_image  # noqa: E402
 
 
 def build_all():
@@ -29,6 +30,13 @@ def built(request):
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def image_with_small_log(built, tmp_path_factory):
+    """All programs, and a log that is full soon: see user/tests/around.c."""
+    return make_image(tmp_path_factory.mktemp("image") / "disk.img", f"/README={paths.ROOT / 'README.md'}", size="32M", log=64,
+                      tests=paths.programs("tests"))
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -34,7 +34,7 @@ class Results:
     """Runs all the programs that are asked for on one machine, when the first of them is asked for."""
 
     def __init__(self, machine, programs):
-        self.machine, self.left, self.done, self.broken = machine, list(programs), {}, {}
+        self.machine, self.left, self.done = machine, list(programs), {}
 
     def of(self, program):
         while program in self.left:
@@ -66,12 +66,12 @@ class Results:
 
 
 @pytest.fixture(scope="session")
-def results(request):
+def results(request, image_with_small_log):
     wanted = {}
     for item in request.session.items:
         if item.function is test_program:
             machine, program = item.callspec.params["machine"], item.callspec.params["program"]
-            wanted.setdefault(machine_id(machine), (machine, []))[1].append(program)
+            wanted.setdefault(machine_id(machine), ({**machine, "image": image_with_small_log}, []))[1].append(program)
     return {name: Results(*value) for name, value in wanted.items()}
 
 
@@ -123,8 +123,8 @@ def test_harness_finds_the_broken_section():
     assert found == {"a": ("x\n", 0), "b": ("y\npanic: z\n", None)}
 
 
-def test_around_sees_a_leak():
+def test_around_sees_a_leak(image_with_small_log):
     """/tests/leak leaves an orphan behind that holds memory: frames and a task are missing."""
-    run = batch("/tests/around /tests/leak; echo status $?", cpus=2)
+    run = batch("/tests/around /tests/leak; echo status $?", cpus=2, image=image_with_small_log)
     assert run.has(r"^AROUND /tests/leak: status 0, lost [1-9]\d* frames, 1 tasks")
     assert run.has("^status 1$")

@@ -668,9 +668,11 @@ static void print_problem(void *context, enum fsck_kind kind, const char *line)
         fprintf(stderr, "fsck (%s): %s\n", (const char *)context, line);
 }
 
+unsigned host_orphans;
 unsigned host_check(const uint8_t *image, uint32_t blocks, const char *what)
 {
     struct fsck_result result;
     fsck_check(image, (size_t)blocks * 4096, print_problem, (void *)what, &result);
+    host_orphans = result.orphans;
     return result.verdict == FSCK_CLEAN ? 0 : result.verdict == FSCK_INCONSISTENT ? (unsigned)result.problems : 1;
 }

@@ -66,6 +66,7 @@ HOST_CALL(write) HOST_CALL(close) HOST_CALL(dup) HOST_CALL(dup2) HOST_CALL(open)
 uint8_t *host_crash_image(const uint8_t *base, size_t *cut, bool subset);
 
 /* host_check -- fsck of an image; problems are printed. Returns their number (and 1 when it cannot be checked). */
+extern unsigned host_orphans;           /* it found so many inodes without a name */
 unsigned host_check(const uint8_t *image, uint32_t blocks, const char *what);
 #define EXPECT(cond) do { if (!(cond)) host_failed(__FILE__, __LINE__, #cond); } while (0)
 void host_failed(const char *file, int line, const char *what);

@@ -58,7 +58,8 @@ static void disturb(void)
     char path[64], other[64];
     for (int i = 0; i < 60; i++) {
         snprintf(path, sizeof(path), "/d%u/f%u", host_random() % 4, host_random() % 12);
-        snprintf(other, sizeof(other), "/d%u/%s%u", host_random() % 4, host_random() % 4 ? "f" : "../d", host_random() % 12);
+        snprintf(other, sizeof(other), "/d%u/%s%u", host_random() % 4, host_random() % 4 ? "f" : "../d",
+                 host_random() % 12);
         long fd = do_open(P(path), O_RDWR | (host_random() % 2 ? O_CREATE : 0), 0);
         if (fd >= 0) {
             (void)do_lseek((uintptr_t)fd, host_random() % 8000000, SEEK_SET);

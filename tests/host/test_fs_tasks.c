@@ -198,7 +198,7 @@ static void one(uint64_t seed)
     host_run(seed);
     check_log(3);
     must(do_sync(0, 0, 0));
-    EXPECT(host_check(host_disk, host_disk_blocks, "after tasks") == 0);
+    EXPECT(host_check(host_disk, host_disk_blocks, "after tasks") == 0 && host_orphans == 0);
     must(log_checkpoint());
     EXPECT(host_check(host_disk, host_disk_blocks, "after tasks, checkpointed") == 0);
     host_drop();
