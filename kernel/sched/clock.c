@@ -66,8 +66,17 @@ void clock_start_cpu(void)
     struct cpu *c = this_cpu();
     uint64_t now = clock_now();
     c->next_tick = now + tick_length();
-    c->tick_stopped = false;
+    c->tick_stopped = c->kick_armed = false;
     arm(c, now);
+}
+
+void clock_kick_soon(void)
+{
+    struct cpu *c = this_cpu();
+    if (c->kick_armed)
+        return;
+    c->kick_armed = true;
+    timer_set(MIN(c->next_tick, clock_now() + machine.clock_hz / 2000));
 }
 
 void clock_enter_idle(void)
@@ -100,13 +109,15 @@ static void wake_sleepers(void)
     release(&clock_lock);
 }
 
-void clock_interrupt(void)
+bool clock_interrupt(void)
 {
     struct cpu *c = this_cpu();
     uint64_t now = clock_now();
-    if (now < c->next_tick) {                   /* one of deterministic mode's extra interrupts */
+    c->kick_armed = false;
+    if (now < c->next_tick) {                   /* a kick, or one of deterministic mode's extra interrupts */
         arm(c, now);
-        return;
+        sched_kick_if_waiting();
+        return random_state != 0;
     }
     c->next_tick += tick_length();
     if (c->next_tick <= now)                    /* far behind (stopped in a debugger): do not run after it */
@@ -119,6 +130,7 @@ void clock_interrupt(void)
             tick_hook(ticks);
     }
     sched_kick_if_waiting();
+    return true;
 }
 
 int sleep_until_us(uint64_t deadline)

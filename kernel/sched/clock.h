@@ -13,8 +13,10 @@ void clock_init(void);                  /* boot CPU, once */
 void clock_start_cpu(void);             /* each CPU: arm its tick */
 
 /* clock_interrupt -- the timer interrupt of this CPU: arms the next one; on the boot CPU counts a tick and wakes
- * sleepers. Called by trap code, interrupts off. */
-void clock_interrupt(void);
+ * sleepers. True: the running task's time slice is over. Called by trap code, interrupts off.
+ * clock_kick_soon -- in half a millisecond, a task that still waits in this CPU's queue is offered to a sleeping CPU. */
+bool clock_interrupt(void);
+void clock_kick_soon(void);
 
 /* clock_enter_idle, clock_leave_idle -- an idle CPU that does not count ticks needs no timer interrupt. */
 void clock_enter_idle(void);

@@ -83,7 +83,8 @@ void sched_kick_if_waiting(void)
 }
 
 /* A woken task goes to the waker's CPU: most often the waker is about to wait itself, and a switch costs far less than
- * an interrupt to another CPU. Only a second one in the queue, or the next tick, calls a sleeping CPU for help. */
+ * an interrupt to another CPU. A second one in the queue calls a sleeping CPU at once; a single one, if it still waits
+ * half a millisecond later. */
 HOT void task_make_runnable(struct task *t)
 {
     irq_push();
@@ -93,6 +94,8 @@ HOT void task_make_runnable(struct task *t)
     if (c->rq_length > 1) {
         __atomic_thread_fence(__ATOMIC_SEQ_CST);        /* the queue's length before their `sleeping` */
         kick_a_sleeper();
+    } else if (cpus_online > 1 && c->task != c->idle) {
+        clock_kick_soon();
     }
     irq_pop();
 }

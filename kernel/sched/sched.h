@@ -90,6 +90,7 @@ struct cpu {
     enum previous_fate previous_fate;
     struct address_space *loaded;       /* whose page table is loaded; NULL: the kernel's */
     bool             tick_stopped;      /* idle: no timer interrupt is armed */
+    bool             kick_armed;        /* clock_kick_soon() is on its way */
     uint64_t         next_tick;         /* clock_now() of its next tick */
     volatile bool    online;
     volatile uint32_t sleeping;        /* in wfi with an empty queue: worth an IPI */

@@ -50,11 +50,12 @@ HOT static bool provide_page(const struct trap *trap)
 /* An interrupt may have made somebody runnable, or the time slice is over. */
 static void handle_interrupt(const struct trap *trap, bool may_yield)
 {
+    bool slice_is_over = true;
     if (trap->kind == TRAP_TIMER)
-        clock_interrupt();
+        slice_is_over = clock_interrupt();
     else if (trap->kind == TRAP_KICK)
         panic_stop_if_asked();
-    if (may_yield && current() != this_cpu()->idle)
+    if (slice_is_over && may_yield && current() != this_cpu()->idle)
         yield();
 }
 
