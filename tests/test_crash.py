@@ -15,12 +15,14 @@ import pytest
 from lib import blklog
 from lib.images import make_image
 from lib.machine import Boot, CAP, Run, TimeOut, check_run, run_machine, tail
-from lib.paths import PATIENCE
-from test_host import CC, FS_FLAGS, fs_sources, run
+from lib.paths import PATIENCE, ROOT
+from test_host import CC, run
 
 SUBSETS = int(os.environ.get("TAMAL_CRASH_SUBSETS", "2000"))
 SEED = int(os.environ.get("TAMAL_CRASH_SEED", "1"))
 SAMPLES = 10
+FLAGS = ["-std=gnu11", "-g", "-O2", "-DDEBUG", "-D_GNU_SOURCE", "-DFS_RECOVER_LIBRARY", "-pthread", "-I.", "-Ikernel",
+         "-Itests/host", "-include", "tests/host/fs_prelude.h"]
 BINS = ["init", "sh", "halt", "echo", "ls"]
 
 
@@ -75,9 +77,9 @@ def write_events(path, entries, notes):
 class Workload:
     """One recorded run: base image, events, and the checker."""
 
-    def __init__(self, folder, objects, cpus, workers, rounds):
+    def __init__(self, folder, cpus, workers, rounds):
         self.folder = folder
-        self.base = make_image(folder / "base.img", bins=BINS, tests=["crashwork"], size="16M", log=96)
+        self.base = make_image(folder / "base.img", bins=BINS, tests=["crashwork"], size="16M", log=300)
         log = folder / "log.bin"
         log.touch()
         boot = Boot(image=self.base, folder=folder, cpus=cpus, append=f'run="/tests/crashwork {workers} {rounds}; halt"',
@@ -92,24 +94,24 @@ class Workload:
         write_events(self.events, self.entries, notes)
         self.writes = sum(bool(data) for _, _, _, data in self.entries)
         self.flushes = sum(bool(flags & blklog.FLUSH) for _, flags, _, _ in self.entries)
-        self.tool = build_tool(folder / "crash_states", objects)
+        self.tool = build_tool(folder / "crash_states")
 
     def check(self, *arguments, base=None, events=None):
         return run(self.tool, base or self.base, events or self.events, SEED, *arguments)
 
 
-def build_tool(to, objects):
-    """Optimised and without sanitizers: tens of thousands of recoveries."""
-    flags = [f for f in FS_FLAGS if "sanitize" not in f and f != "-O1"] + ["-O2", "-DFS_RECOVER_LIBRARY"]
-    sources = [s for s in objects if not s.endswith(("fs_model.c",))]
-    done = run(CC, *flags, "tests/host/crash_states.c", "tests/host/fs_recover.c", *sources, "-o", to)
+def build_tool(to):
+    """Optimised and without sanitizers: thousands of recoveries."""
+    sources = [line for line in (ROOT / "tests" / "host" / "fs_sources").read_text().splitlines()
+               if line and not line.startswith("#") and not line.endswith("fs_model.c")]
+    done = run(CC, *FLAGS, "tests/host/crash_states.c", "tests/host/fs_recover.c", *sources, "-o", to)
     assert done.returncode == 0, done.stdout[-4000:]
     return to
 
 
 @pytest.fixture(scope="module")
 def workload(tmp_path_factory):
-    return Workload(tmp_path_factory.mktemp("crash"), fs_sources(), cpus=2, workers=4, rounds=250)
+    return Workload(tmp_path_factory.mktemp("crash"), cpus=2, workers=4, rounds=250)
 
 
 def test_workload_is_busy(workload):

@@ -1,9 +1,8 @@
 """Host unit tests: the kernel's portable code, compiled for this machine under address and undefined-behaviour
-sanitizers. Every tests/host/test_*.c is one test; its first comment says how it is built."""
+sanitizers. Every tests/host/test_*.c is one test; its first comment says how it is built. (test_fs*.c: see test_fs.py.)"""
 import os
 import re
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -19,7 +18,6 @@ MORE = {                                        # what a test needs beyond its o
     "fdt": ["-Wno-builtin-declaration-mismatch", "kernel/lib/fdt.c"],
     "pipe": ["-pthread"],
 }
-FS_ARGUMENTS = {}                               # name: less or more rounds than it makes by itself
 CC = os.environ.get("HOSTCC", "cc")
 
 
@@ -59,39 +57,5 @@ def test_host(name, folder, request):
     build(f"tests/host/test_{name}.c", folder / name, *MORE.get(name, []))
     arguments = [request.getfixturevalue("device_tree")] if name == "fdt" else []
     done = run(folder / name, *arguments)
-    assert done.returncode == 0, done.stdout[-4000:]
-    assert re.search(r"\b[1-9]\d* checks, 0 failed", done.stdout), done.stdout
-
-
-# ---- The kernel's file system, compiled for the host (tests/host/fs_sources)
-
-FS_FLAGS = FLAGS + ["-DDEBUG", "-D_GNU_SOURCE", "-pthread", "-include", "tests/host/fs_prelude.h"]
-
-
-def fs_sources():
-    lines = (HOST_TESTS / "fs_sources").read_text().splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
-
-
-@pytest.fixture(scope="session")
-def fs_library(tmp_path_factory):
-    """All the objects that file-system tests share, compiled two at a time."""
-    folder = tmp_path_factory.mktemp("fs")
-
-    def compile_one(source):
-        to = folder / (source.replace("/", "_") + ".o")
-        done = run(CC, *FS_FLAGS, "-c", source, "-o", to)
-        assert done.returncode == 0, f"{source} does not compile:\n{done.stdout[-4000:]}"
-        return to
-
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(compile_one, fs_sources()))
-
-
-@pytest.mark.parametrize("name", sorted(p.stem[5:] for p in HOST_TESTS.glob("test_fs*.c")))
-def test_file_system_on_the_host(name, folder, fs_library):
-    done = run(CC, *FS_FLAGS, f"tests/host/test_{name}.c", *fs_library, "-o", folder / name)
-    assert done.returncode == 0, done.stdout[-4000:]
-    done = run(folder / name, *FS_ARGUMENTS.get(name, []))
     assert done.returncode == 0, done.stdout[-4000:]
     assert re.search(r"\b[1-9]\d* checks, 0 failed", done.stdout), done.stdout

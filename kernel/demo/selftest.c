@@ -5,9 +5,10 @@
  * `selftest: N passed, N failed`, and the emulator's exit status says the same. Exits non-zero, never hangs by design:
  * every wait is for a task that ends by itself.
  *
- * Breaks that were tried once, and the test that saw each: no lock in pop() (allocator), no remote fence in
- * flush_cpus() (shootdown), `if` for the loop in wait_for_task (terminate and wait), no lock around the counter (locks),
- * clear_page left out (zeroing).
+ * Breaks that were tried once, and the test that saw each: no lock in pop() (frames on all CPUs), no remote fence in
+ * flush_cpus() (shootdown), the frame freed before the fence in unmap_page() (unmap frees last), no fence in
+ * vm_unmap_range() (shootdown of user memory), plain instead of atomic reference counts (references), suspend() that does
+ * not look at `killed` (killed before the wait: hangs), reaping without on_cpu (terminate and wait).
  */
 #include "arch/arch.h"
 #include "demo/demo.h"
@@ -16,6 +17,7 @@
 #include "mm/commit.h"
 #include "mm/kalloc.h"
 #include "mm/slab.h"
+#include "mm/usercopy.h"
 #include "mm/vm.h"
 #include "sched/clock.h"
 #include "sched/sleeplock.h"
@@ -204,6 +206,119 @@ static void test_shootdown(void)
     CHECK(saw_new_owner == 0);
 }
 
+/* The same when unmap_page() frees the frame: debug builds poison it, and the reader must not see that either. */
+static void test_unmap_frees_last(void)
+{
+    int code;
+    saw_new_owner = 0;
+    for (unsigned round = 0; round < 50 && cpus_online > 1 && failures == 0; round++) {
+        uint64_t *frame = alloc_page();
+        CHECK(frame != NULL);
+        for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
+            frame[i] = 42;
+        watching = stop_watching = 0;
+        acquire(&kernel_map_lock);
+        CHECK(map_page(kernel_pagetable, va_of(TEST_VA), (paddr_t){ (uintptr_t)frame }, PTE_READ) == 0);
+        release(&kernel_map_lock);
+        int pid = task_start_expendable("watcher", watch_page, NULL);
+        CHECK(pid > 0);
+        while (!watching)
+            yield();
+        acquire(&kernel_map_lock);
+        unmap_page(kernel_pagetable, va_of(TEST_VA), true);
+        release(&kernel_map_lock);
+        stop_watching = 1;
+        CHECK(wait_for_task(pid, &code) == pid);
+    }
+    CHECK(saw_new_owner == 0);
+}
+
+/* M1 for a user address space that another CPU has loaded: the mask of CPUs must name it, and the fence reach it. */
+static struct vm *both;
+static volatile uint32_t reader_on, reader_stop, reader_saw;
+
+static void read_user_page(void *unused)
+{
+    (void)unused;
+    sched_use_space(&both->space);
+    for (uint64_t word = 42; !reader_stop && (word == 42 || word == 0); reader_on = 1)
+        if (copy_from_user(&word, va_of(USER_BASE), sizeof(word)) != 0 || (word != 42 && word != 0))
+            reader_saw = 1;             /* 42: the old page; 0: a fresh one, after the unmapping */
+    sched_use_space(NULL);
+}
+
+static void user_shootdown_round(void)
+{
+    int code;
+    both = vm_new();
+    CHECK(both != NULL);
+    CHECK(vm_add_area(both, USER_BASE, USER_BASE + PAGE_SIZE, AREA_IMAGE, PTE_READ | PTE_WRITE, 0) == 0);
+    uint64_t *frame = vm_page(both, USER_BASE);
+    CHECK(frame != NULL);
+    page_share(frame);                  /* ours, so that it is not given to anybody else */
+    frame[0] = 42;
+    reader_on = reader_stop = 0;
+    int pid = task_start_kernel("reader", read_user_page, NULL);
+    CHECK(pid > 0);
+    while (!reader_on)
+        yield();
+    acquire(&both->lock);               /* keeps the reader from faulting a fresh page in */
+    vm_unmap_range(both, USER_BASE, USER_BASE + PAGE_SIZE);
+    frame[0] = 7;
+    for (volatile unsigned spin = 0; spin < 20000; spin++)
+        ;
+    reader_stop = 1;
+    release(&both->lock);
+    CHECK(wait_for_task(pid, &code) == pid);
+    free_page(frame);
+    vm_free(both);
+}
+
+static void test_user_shootdown(void)
+{
+    reader_saw = 0;
+    for (unsigned round = 0; round < 30 && cpus_online > 1 && failures == 0; round++)
+        user_shootdown_round();
+    CHECK(reader_saw == 0);
+}
+
+/* ---- M2: counting references loses none. */
+
+static void *shared_page;
+static uint32_t arrived;
+
+/* start_together -- so that the workers really run at once. */
+static void start_together(unsigned n)
+{
+    __atomic_fetch_add(&arrived, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&arrived, __ATOMIC_SEQ_CST) < n)
+        yield();
+}
+
+static void share_and_free(void *unused)
+{
+    (void)unused;
+    start_together(worker_count());
+    for (unsigned i = 0; i < 100000; i++) {
+        page_share(shared_page);
+        free_page(shared_page);
+    }
+}
+
+static void test_references(void)
+{
+    shared_page = alloc_page();
+    CHECK(shared_page != NULL);
+    page_share(shared_page);            /* a lost count must not free it */
+    arrived = 0;
+    run_workers(worker_count(), share_and_free);
+    CHECK(page_refs(shared_page) == 2);
+    if (page_refs(shared_page) == 2) {
+        free_page(shared_page);
+        free_page(shared_page);
+    }
+}
+
 /* ---- M7, M8, A003-2..5: exit codes, no lost wakeup, no stack freed twice, at any interleaving. */
 
 static void exit_with_number(void *code)
@@ -270,6 +385,94 @@ static void test_two_waiters(void)
         run_workers(2, wait_for_shared);
         CHECK(got_code == 1 && got_echild == 1);
     }
+}
+
+/* ---- Waiting: pairs of tasks hand a turn to and fro. A lost wakeup hangs here, and the host's cap tells. */
+
+static struct spinlock turn_lock = SPINLOCK_INIT("selftest turn", RANK_PIPE);
+static unsigned turns[CPUS_MAX];
+
+static void take_turns(void *number)
+{
+    unsigned *turn = &turns[(uintptr_t)number / 2];
+    start_together(worker_count() & ~1u);
+    acquire(&turn_lock);
+    while (*turn < 5000)
+        if (*turn % 2 == (uintptr_t)number % 2) {
+            ++*turn;
+            wakeup(turn);
+            release(&turn_lock);
+            for (volatile unsigned spin = 0; spin < *turn % 64; spin++)
+                ;
+            acquire(&turn_lock);
+        } else {
+            suspend(turn, &turn_lock, WAIT_FIRM);
+        }
+    wakeup(turn);
+    release(&turn_lock);
+}
+
+static void test_turns(void)
+{
+    arrived = 0;
+    memset(turns, 0, sizeof(turns));
+    run_workers(worker_count() & ~1u, take_turns);
+    for (unsigned i = 0; i < worker_count() / 2; i++)
+        CHECK(turns[i] == 5000);
+}
+
+/* A kill ends a wait, whether it comes before, while falling asleep, or later. The wait itself would never end. */
+static uint64_t never(void) { return clock_uptime_us() + 1000000000000ul; }
+
+static void killed_before_wait(void *unused)
+{
+    (void)unused;
+    task_kill(current());
+    CHECK(sleep_until_us(never()) == -EINTR);
+}
+
+static struct task *volatile victim;
+static uint32_t kills_wanted, kills_done;
+
+static void kill_on_request(void)
+{
+    for (unsigned i = 1; i <= 3000; i++) {
+        while (__atomic_load_n(&kills_wanted, __ATOMIC_SEQ_CST) != i)
+            yield();
+        for (volatile unsigned spin = 0; spin < i % 50; spin++)
+            ;
+        task_kill(victim);
+        __atomic_store_n(&kills_done, i, __ATOMIC_SEQ_CST);
+    }
+}
+
+static void be_killed(void)
+{
+    victim = current();
+    for (unsigned i = 1; i <= 3000; i++) {
+        __atomic_store_n(&kills_wanted, i, __ATOMIC_SEQ_CST);
+        for (volatile unsigned spin = 0; spin < i / 50 % 50; spin++)
+            ;
+        CHECK(sleep_until_us(never()) == -EINTR);
+        while (__atomic_load_n(&kills_done, __ATOMIC_SEQ_CST) != i)
+            yield();
+        current()->killed = 0;
+    }
+}
+
+static void kill_pair(void *number)
+{
+    if ((uintptr_t)number == 0)
+        be_killed();
+    else
+        kill_on_request();
+}
+
+static void test_kill_wait(void)
+{
+    run_workers(1, killed_before_wait);
+    kills_wanted = kills_done = 0;
+    run_workers(2, kill_pair);
 }
 
 /* ---- Locks: a counter under each kind of lock loses no increment. */
@@ -341,8 +544,13 @@ void demo_selftest(void *unused)
         { "slab", test_slab },
         { "map and unmap", test_map_unmap },
         { "shootdown", test_shootdown },
+        { "unmap frees last", test_unmap_frees_last },
+        { "shootdown of user memory", test_user_shootdown },
+        { "references", test_references },
         { "terminate and wait", test_terminate_wait },
         { "two waiters", test_two_waiters },
+        { "turns", test_turns },
+        { "kill and wait", test_kill_wait },
         { "locks", test_locks },
         { "sleep", test_sleep },
         { "promises", test_commit },

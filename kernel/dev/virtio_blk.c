@@ -169,7 +169,7 @@ static bool start_request(struct disk *disk, struct block_request *r)
 /* Without the lock: the emulator works on the requests before it comes back from the store. */
 static void notify_device(struct disk *disk)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);            /* the index is out before we ask whether it is watched */
+    io_fence();                                         /* the index is out before we ask whether it is watched */
     if (!(*(volatile uint16_t *)&disk->rings->used.flags & USED_NO_NOTIFY))
         write_register(disk->registers, QUEUE_NOTIFY, 0);
 }

@@ -451,7 +451,6 @@ int cache_throttle(void)
     return 0;
 }
 
-struct list *cache_dirty_list(void)  { return &cache.dirty; }
 size_t cache_dirty_count(void)       { return __atomic_load_n(&cache.dirty_count, __ATOMIC_RELAXED); }
 bool cache_wants_flush(void)         { return cache_dirty_count() > cache.dirty_low && !cache.writes_fail; }
 void cache_set_error_hook(void (*hook)(uint32_t owner)) { cache.error_hook = hook; }

@@ -60,8 +60,8 @@ void cache_put(struct buffer *b);
  * memory is short. Does not wait. */
 void cache_read_ahead(uint32_t block, uint32_t count);
 
-/* cache_dirty -- the buffer's data, a part of file `owner`, has just been changed. Not for buffers in the log: the caller
- * asked log_covers() before the change. cache_forget -- the block was freed: what is dirty of it need not be written. */
+/* cache_dirty -- the buffer's data, a part of file `owner`, has just been changed. Never for buffers in the log.
+ * cache_forget -- the block was freed: what is dirty of it need not be written. */
 void cache_dirty(struct buffer *b, uint32_t owner);
 void cache_forget(uint32_t block);
 
@@ -89,7 +89,6 @@ uint64_t cache_stamp(void);
 void cache_keep_until(uint64_t stamp);  /* cache_forget() must not drop data dirtied up to `stamp`; 0: it may */
 int  cache_take_errors(void);           /* -EIO once after a data write failed, else 0 */
 void cache_settle(struct buffer *b);    /* fs_lock held, after flags were cleared: to the LRU list if it may */
-struct list *cache_dirty_list(void);    /* fs_lock held */
 void cache_clean(struct buffer *b);     /* fs_lock held: B_DIRTY goes */
 struct buffer *cache_find(uint32_t block);      /* fs_lock held: the buffer if it is here, no reference taken */
 void cache_trim(void);                  /* flusher: give unused descriptors back */

@@ -14,6 +14,7 @@
 #include "mm/kalloc.h"
 #include "mm/slab.h"
 #include "mm/usercopy.h"
+#include "sched/sched.h"
 
 static struct slab_cache file_slab  = SLAB_CACHE("file", struct file);
 static struct slab_cache files_slab = SLAB_CACHE("files", struct files);
@@ -35,8 +36,16 @@ static long null_write(vaddr_t src, size_t nbytes)
 
 static long zero_read(vaddr_t dst, size_t nbytes)
 {
-    int err = clear_user(dst, nbytes);
-    return err < 0 ? err : (long)nbytes;
+    size_t done = 0;
+    while (done < nbytes && !current()->killed) {
+        size_t piece = MIN(nbytes - done, PREEMPT_BYTES);
+        int err = clear_user(va_add(dst, done), piece);
+        if (err < 0)
+            return err;
+        done += piece;
+        preempt_point();
+    }
+    return (long)done;
 }
 
 static const struct device_operations devices[] = {

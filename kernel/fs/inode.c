@@ -572,7 +572,7 @@ HOT long inode_read(struct inode *inode, void *kernel, vaddr_t user, uint64_t of
     if (offset >= inode->disk.size)
         return 0;
     nbytes = MIN(nbytes, inode->disk.size - offset);
-    size_t done = 0;
+    size_t done = 0, rest = PREEMPT_BYTES;
     while (done < nbytes) {
         size_t piece = MIN(nbytes - done, FS_BLOCK_SIZE - (offset + done) % FS_BLOCK_SIZE);
         int err = read_piece(inode, kernel != NULL ? (char *)kernel + done : NULL, va_add(user, done), offset + done,
@@ -580,8 +580,14 @@ HOT long inode_read(struct inode *inode, void *kernel, vaddr_t user, uint64_t of
         if (err < 0)
             return done > 0 ? (long)done : err;
         done += piece;
-        if (done % (64 * FS_BLOCK_SIZE) == 0)
-            preempt_point();
+        if (piece < rest) {
+            rest -= piece;
+            continue;
+        }
+        rest = PREEMPT_BYTES;
+        preempt_point();
+        if (kernel == NULL && current()->killed)
+            break;
     }
     return (long)done;
 }
@@ -618,14 +624,10 @@ static int write_block(struct inode *inode, uint32_t disk, bool fresh, const voi
     int err = fresh || whole ? cache_new(disk, !whole, &b) : cache_read(disk, &b);
     if (err < 0)
         return err;
-    bool covered = log_covers(b);
-    if (covered)
-        log_modify(b);
     err = copy_in((char *)b->data + at, kernel, user, nbytes);
     if (err < 0 && fresh)
         clear_page(b->data);
-    if (!covered)
-        cache_dirty(b, inode->inum);
+    cache_dirty(b, inode->inum);
     cache_put(b);
     return err;
 }
@@ -850,12 +852,8 @@ static int clear_tail(struct inode *inode, uint64_t size)
         return err;
     if ((err = cache_read(disk, &b)) < 0)
         return err;
-    bool covered = log_covers(b);
-    if (covered)
-        log_modify(b);
     memset((char *)b->data + at, 0, FS_BLOCK_SIZE - at);
-    if (!covered)
-        cache_dirty(b, inode->inum);
+    cache_dirty(b, inode->inum);
     cache_put(b);
     return 0;
 }

@@ -4,7 +4,8 @@
  * Owns:     the running transaction, the list of buffers waiting for a checkpoint, the ring.
  * Locks:    fs_lock for state; commit_lock (sleep) for one commit or checkpoint at a time; then io_lock while writing.
  * Rules:    1. Data before metadata: file data dirty when a transaction closes is on the disk, flushed, before the
- *              transaction's blocks are; or, when there is little of it, it is part of the transaction.
+ *              transaction's blocks are. Data never travels in the log: what the log holds may be replayed until the tail
+ *              has passed it, and would then overwrite newer data that was written in place.
  *           2. A block changed by the running transaction is not written home (it would overtake the log).
  *           3. The header moves the tail only after a flush of the home blocks; ring space is used again only after a
  *              flush of the header.
@@ -26,15 +27,12 @@
 #include "sched/sleeplock.h"
 
 #define TRANSACTION_MAX 240u            /* blocks; twice this and the data fit the arrays below */
-#define LOGGED_DATA_MAX 8u              /* this many dirty data blocks go to the log instead of home */
 #define BLOCKS_MAX      512u            /* entries of a page of pointers */
-#define RING_ROOMY      256u            /* shorter rings keep their room for metadata */
 
 static struct {
     struct log_place at;                /* head: next block to write; sequence: of the running transaction */
     uint32_t    tail;                   /* as in the header on the disk */
     uint64_t    tail_sequence;
-    uint32_t    data_max;               /* LOGGED_DATA_MAX, or 0 */
     uint32_t    used;                   /* ring blocks from tail to head */
     uint32_t    open;                   /* operations between begin and end */
     uint32_t    reserved;               /* their credits */
@@ -57,7 +55,6 @@ int log_init(const struct log_place *place)
 {
     memset(&log, 0, sizeof(log));
     log.at = *place;
-    log.data_max = place->ring >= RING_ROOMY ? LOGGED_DATA_MAX : 0;
     log.tail = place->head;
     log.tail_sequence = place->sequence;
     list_init(&log.running);
@@ -70,7 +67,7 @@ int log_init(const struct log_place *place)
     return log.buffers && log.pages && log.group && log.header ? 0 : -ENOMEM;
 }
 
-uint32_t log_credits_max(void)   { return MIN(TRANSACTION_MAX, log.at.ring / 2 - log.data_max - 1); }
+uint32_t log_credits_max(void)   { return MIN(TRANSACTION_MAX, log.at.ring / 2 - 1); }
 uint64_t log_sequence(void)      { return log.at.sequence; }
 uint64_t log_tail_sequence(void) { return log.tail_sequence; }
 bool     log_wants_checkpoint(void) { return log.used > log.at.ring / 2; }
@@ -100,7 +97,7 @@ static int make_room(uint32_t credits);
 static bool fits(uint32_t credits)      /* fs_lock held */
 {
     uint32_t blocks = log.running_count + log.reserved + credits;
-    return blocks <= TRANSACTION_MAX && 2 * (blocks + log.data_max + 1) <= log.at.ring - log.used;
+    return blocks <= TRANSACTION_MAX && 2 * (blocks + 1) <= log.at.ring - log.used;
 }
 
 int log_begin(uint32_t credits)
@@ -170,11 +167,6 @@ void log_modify(struct buffer *b)
     release(&fs_lock);
 }
 
-bool log_covers(const struct buffer *b)
-{
-    return (b->flags & B_IN_LOG) != 0;
-}
-
 void log_forget(uint32_t block)
 {
     struct buffer *b;
@@ -209,27 +201,10 @@ static void thaw(void)
     release(&fs_lock);
 }
 
-/* May the dirty data travel in the log? fs_lock held, frozen. A block that could be taken for a descriptor may not. */
-static bool data_is_small(void)
-{
-    struct buffer *b;
-    if (log.running_count == 0 || cache_dirty_count() > log.data_max)
-        return false;
-    list_for_each(b, cache_dirty_list(), link)
-        if (*(uint32_t *)b->data == LOG_GROUP_MAGIC)
-            return false;
-    return true;
-}
-
 /* The running transaction becomes the committing one. fs_lock held, frozen. Returns its length. */
 static uint32_t close_transaction(void)
 {
     struct buffer *b;
-    if (data_is_small())
-        while ((b = list_first(cache_dirty_list(), struct buffer, link)) != NULL) {
-            cache_clean(b);
-            add_running(b);
-        }
     uint32_t count = 0;
     while ((b = list_first(&log.running, struct buffer, running_link)) != NULL) {
         list_remove(&b->running_link);
@@ -501,8 +476,8 @@ static int make_room(uint32_t credits)
     sleep_acquire(&log.commit_lock);
     acquire(&fs_lock);
     bool enough = !log.failed && fits(credits);
-    bool ring_short = 2 * (TRANSACTION_MAX / 2 + log.data_max + 1) > log.at.ring - log.used
-                      || 2 * (credits + log.data_max + 1) > log.at.ring - log.used;
+    bool ring_short = 2 * (TRANSACTION_MAX / 2 + 1) > log.at.ring - log.used
+                      || 2 * (credits + 1) > log.at.ring - log.used;
     release(&fs_lock);
     if (!enough) {
         err = commit_locked();

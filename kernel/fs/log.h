@@ -25,10 +25,8 @@ void log_end(uint32_t credits);
 uint32_t log_credits_max(void);
 
 /* log_modify -- call before changing a metadata buffer. Waits while a checkpoint writes it. In an operation.
- * log_covers -- file data that the live log holds too (small commits put it there): change it by log_modify().
  * log_forget -- a metadata block was freed: no need to log it if only the running transaction knows it. */
 void log_modify(struct buffer *b);
-bool log_covers(const struct buffer *b);
 void log_forget(uint32_t block);
 
 /* log_commit -- everything done before the call, data and metadata, is on the disk when it returns. 0 or -EIO: all is

@@ -142,7 +142,7 @@ HOT static void switch_to(struct cpu *c, struct task *next, enum previous_fate f
 {
     struct task *self = current();
     uint64_t now = clock_now();
-    DASSERT(!irq_enabled());
+    DASSERT(!irq_enabled() && (next->on_cpu == 0 || next == c->idle));  /* nobody runs on its stack (M8) */
 
     self->cpu_time += now - self->started_at;
     next->started_at = now;
@@ -213,6 +213,7 @@ HOT int suspend(const void *on, struct spinlock *lock, enum wait_mode mode)
     struct wait_bucket *b = bucket_of(on);
 
     irq_push();
+    DASSERT(lock == NULL || spinlock_held(lock));       /* or a wakeup may come before we are in the bucket (M7) */
     acquire(&b->lock);
     __atomic_store_n(&self->wait_bucket, b, __ATOMIC_SEQ_CST);
     if (mode == WAIT_KILLABLE && __atomic_load_n(&self->killed, __ATOMIC_SEQ_CST)) {

@@ -122,6 +122,7 @@ void sched_use_space(struct address_space *space);
 /* preempt_point -- let pending interrupts in, and perhaps another task: for long loops in system calls.
  * Task context, no spinlock held, sleep locks allowed. */
 void preempt_point(void);
+#define PREEMPT_BYTES (256u << 10)      /* after so many bytes copied, less than a millisecond, one is due */
 
 /* suspend -- wait for wakeup(on). `lock` (may be NULL) is released once the wait cannot be missed any more, and taken
  * again before returning. Wakeups may be spurious: wait in a loop on the real condition.

@@ -7,16 +7,17 @@
  *              "position: ROUND BYTES": how long LOG was when the round was quiet
  *     -d -k    write COUNT of the states, as the crash left them, to FOLDER/state-NUMBER.img, and beside each a .names file
  *     -x       prove the judge: flushes bind nothing; up to so many are ignored, what was flushed before them may be lost
- *     -c       prove the judge: one byte of the N-th write into the log's ring is wrong
+ *     -c       prove the judge: the last write to the log before round N was quiet has a wrong byte
  *
- * The disk is assumed to write a 512-byte sector whole or not at all. It keeps what was written before a completed FLUSH; of the
- * writes after it any sectors may be there, in any combination; of two writes to one sector the later one wins if it is there.
+ * The disk is assumed to write a 512-byte sector whole or not at all. It keeps what comes before a FLUSH in LOG; of the
+ * writes after it any sectors may be there, in any combination; of two writes to one sector the later one wins if it is
+ * there. (A write that was in flight together with a FLUSH counts as LOG orders the two: LOG does not tell more.)
  * States: every prefix of LOG, and random subsets of the sectors written between two flushes.
  *
- * When a promise binds: crashload writes a mark right after an fsync or sync returned, unsynced. Where a mark comes first in LOG,
- * the call had returned, and the flush that completed it is before that: so the promise holds in every state after the last
- * FLUSH before the mark, whether or not the mark itself is in the state. The same for the positions of quiet rounds, to
- * which nothing is added after the last flush: they bind promises to the very FLUSH that kept them.
+ * When a promise binds: crashload writes a mark right after an fsync or sync returned, unsynced. Where a mark comes first
+ * in LOG, the call had returned, and the flush that completed it is before that: so the promise holds in every state after
+ * the last FLUSH before the mark, whether or not the mark itself is in the state. The same for the positions of quiet
+ * rounds, to which nothing is added after the last flush: they bind promises to the very FLUSH that kept them.
  *
  * What a state must hold: for each task, the names, types, sizes, links and symbolic links exactly as they were after one of
  * its operations, none earlier than its last binding promise (or in the middle of a long write: a part of its bytes, from the
@@ -97,11 +98,12 @@ static void load_log(const char *path)
     uint64_t count = word_at(log + 16), at = SECTOR;
     for (uint64_t i = 0; i < count; i++) {
         const uint8_t *head = log + at;
-        uint64_t n = at + SECTOR <= length ? word_at(head + 8) * SECTOR : 0, flags = at + SECTOR <= length ? word_at(head + 16) : ~0ull;
+        bool there = at + SECTOR <= length;
+        uint64_t n = there ? word_at(head + 8) * SECTOR : 0, flags = there ? word_at(head + 16) : ~0ull;
         if ((flags & ~(uint64_t)LOG_FLUSH) || at + SECTOR + n > length || word_at(head) * SECTOR + n > nbytes)
             die("the log of writes is torn, or has entries of an unknown kind");
         entries = more(entries, nentries, sizeof(*entries));
-        if (n > 0) {                    /* a FLUSH entry may carry data: the data comes after the flush, the worse for us */
+        if (n > 0) {
             if (flags & LOG_FLUSH)
                 die("a FLUSH with data");
             entries[nentries++] = (struct entry){ word_at(head) * SECTOR, n, at, log + at + SECTOR, false };
@@ -159,6 +161,7 @@ static struct worker {
     int ncontents;
 } workers[TASKS];
 static size_t ntasks, npromises, nquiet;
+static size_t *quiet_at;                /* entries there were when each round was quiet */
 
 static struct name *find(struct model *m, const char *path)
 {
@@ -374,6 +377,8 @@ static void load_console(const char *path)
         size_t i = 0;
         while (i < nentries && entries[i].position < rounds[r].position)
             i++;
+        quiet_at = more(quiet_at, r, sizeof(*quiet_at));
+        quiet_at[r] = i;
         for (size_t k = 0; k < ntasks; k++)
             bind(&workers[k], rounds[r].done[k], flush_before(i));
     }
@@ -500,8 +505,8 @@ static const char *compare_content(const struct worker *t, const struct seen *s,
             continue;
         for (uint64_t k = 0; k < n; k++)
             if (block[k] != expected[k] && !later_byte(t, content, version, at + k, block[k]))
-                return WRONG("%s: byte %llu (block %u) is %02x, not %02x", s->path, (unsigned long long)(at + k), s->blocks[i], block[k],
-                             expected[k]);
+                return WRONG("%s: byte %llu (block %u) is %02x, not %02x", s->path, (unsigned long long)(at + k),
+                             s->blocks[i], block[k], expected[k]);
     }
     return NULL;
 }
@@ -587,8 +592,8 @@ static void check_task(const struct worker *t)
             && t->steps[v + 1].content >= 0 && compare_step(t, v + 1, true, there) == NULL)
             return;
     }
-    complain("task %d: no state since its operation %zu, which was promised, is this; after %zu: %s", (int)(t - workers), t->required, after,
-             first);
+    complain("task %d: no state since its operation %zu, which was promised, is this; after %zu: %s", (int)(t - workers),
+             t->required, after, first);
 }
 
 /* A mark is written after a promise, and synced by the next: so it is there when that one binds. */
@@ -608,7 +613,7 @@ static void check_mark(const struct worker *t)
                          || m.check != crash_word(m.task, m.version, CRASH_MARK_MAGIC)))
         complain("%s holds no mark", path);
     else if (m.version > t->required)
-        complain("%s holds %u, which says that more was promised than %zu: is this program wrong?", path, m.version, t->required);
+        complain("%s holds %u, so more was promised than %zu: is this program wrong?", path, m.version, t->required);
     else if (m.version < least)
         complain("%s holds %u, and %u was promised", path, m.version, least);
 }
@@ -787,7 +792,8 @@ static void judge_subsets(size_t from, size_t to, size_t wanted, unsigned long s
             for (uint64_t at = 0; at < entries[i].nbytes; at += SECTOR)
                 if (keep[k++])
                     memcpy(image + entries[i].at + at, entries[i].data + at, SECTOR);
-        snprintf(state_name, sizeof(state_name), "state %lu: a subset of the writes %zu to %zu (seed %lu)", states, from, to, seed);
+        snprintf(state_name, sizeof(state_name), "state %lu: a subset of the writes %zu to %zu (seed %lu)", states, from, to,
+                 seed);
         judge();
         for (size_t i = from; i < to; i++)
             copy_back(entries[i].at, entries[i].nbytes);
@@ -853,15 +859,16 @@ static void run(size_t wanted, unsigned ignored, unsigned long seed)
     printf("%zu prefixes, %lu subsets (seed %lu)\n", prefixes + 2, subsets, seed);
 }
 
-static void corrupt(unsigned long which)
+static void corrupt(unsigned long round)
 {
-    uint64_t ring = (base_view.sb.log_start + 1) * (uint64_t)FS_BLOCK_SIZE, end = ring + (base_view.sb.log_blocks - 1) * (uint64_t)FS_BLOCK_SIZE;
-    for (size_t i = 0; i < nentries; i++)
-        if (!entries[i].flush && entries[i].at >= ring && entries[i].at < end && which-- == 0) {
+    uint64_t ring = (base_view.sb.log_start + 1) * (uint64_t)FS_BLOCK_SIZE;
+    uint64_t end = ring + (base_view.sb.log_blocks - 1) * (uint64_t)FS_BLOCK_SIZE;
+    for (size_t i = round > 0 && round <= nquiet ? quiet_at[round - 1] : 0; i-- > 0; )
+        if (!entries[i].flush && entries[i].at >= ring && entries[i].at < end) {
             entries[i].data[entries[i].nbytes / 2] ^= 4;
             return;
         }
-    die("the log has no such write");
+    die("there is no such write to the log");
 }
 
 static double seconds(void)
@@ -912,8 +919,8 @@ int main(int argc, char **argv)
     memcpy(disk, base, nbytes);
     memcpy(image, base, nbytes);
     run(wanted, ignored, seed);
-    printf("%lu states, %lu transactions replayed, %lu orphans found, %lu times a task was further than promised, %.1f s\n", states,
-           transactions, orphans, ahead, seconds() - start);
+    printf("%lu states, %lu transactions replayed, %lu orphans found, %lu times a task was further than promised, %.1f s\n",
+           states, transactions, orphans, ahead, seconds() - start);
     printf("%lu failed states, %lu failures\n", failed_states, failures);
     return failed_states > 0;
 }

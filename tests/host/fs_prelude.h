@@ -30,6 +30,7 @@ struct task *current(void);
 int  suspend(const void *on, struct spinlock *lock, enum wait_mode mode);
 void wakeup(const void *on);
 void preempt_point(void);
+#define PREEMPT_BYTES (256u << 10)
 
 /* mm/kalloc.h */
 MUST_CHECK void *alloc_page(void);

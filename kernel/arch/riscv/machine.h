@@ -58,6 +58,7 @@ static inline bool irq_enabled(void)
     __asm__ volatile("csrr %0, sstatus" : "=r"(status));
     return (status & SSTATUS_SIE) != 0;
 }
+static inline void io_fence(void) { __asm__ volatile("fence iorw, iorw" ::: "memory"); }
 static inline void cpu_relax(void) { __asm__ volatile("nop" ::: "memory"); }
 
 static inline uint64_t clock_now(void)
