@@ -415,8 +415,10 @@ static int move_tail(void)
     int err = cache_write_pages_locked(log.at.start, &page, 1);
     if (err == 0)
         err = cache_flush_locked();
-    if (err < 0)
+    if (err < 0) {
+        printk("fs: the log's header could not be written, the log keeps what it holds\n");
         return err;
+    }
     acquire(&fs_lock);
     log.tail = header->tail;
     log.tail_sequence = header->sequence;

@@ -6,6 +6,7 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <stdbool.h>
 #include "abi/fsformat.h"
 #include "user/user.h"
 
@@ -27,8 +28,8 @@ static void open_console(void)
         fd = dup(fd);
 }
 
-/* A shell in a group of its own, which gets the terminal. */
-static int start_shell(char **argv)
+/* A shell in a group of its own. Ctrl-C may end commands of the boot line, but no interactive shell. */
+static int start_shell(char **argv, bool lend_terminal)
 {
     int pid = fork();
 
@@ -38,7 +39,7 @@ static int start_shell(char **argv)
     }
     if (pid == 0) {
         setpgid(0, 0);
-        tcsetpgrp(0, getpid());
+        tcsetpgrp(0, lend_terminal ? getpid() : 0);
         exec(SHELL, argv);
         warn("cannot run " SHELL);
         exit(127);
@@ -56,9 +57,9 @@ static void reap_until(int pid)
     } while (ended != pid && !(ended < 0 && errno == ECHILD));
 }
 
-static void run_shell(char **argv)
+static void run_shell(char **argv, bool lend_terminal)
 {
-    int pid = start_shell(argv);
+    int pid = start_shell(argv, lend_terminal);
 
     if (pid > 0)
         reap_until(pid);
@@ -72,10 +73,10 @@ int main(int argc, char **argv)
 
     open_console();
     if (argc > 1)
-        run_shell(commands);
+        run_shell(commands, true);
     for (;;) {
         int before = uptime();
-        run_shell(interactive);
+        run_shell(interactive, false);
         if (uptime() - before < 10)
             pause(10);                          /* a shell that fails at once is not tried in a frenzy */
     }

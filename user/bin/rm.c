@@ -15,6 +15,13 @@ static bool is_dot(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
+/* "/" by whatever path: nobody means that. */
+static bool is_root(const char *path)
+{
+    struct stat st, root;
+    return lstat(path, &st) == 0 && stat("/", &root) == 0 && st.ino == root.ino;
+}
+
 static int complain(const char *path)
 {
     warn("cannot remove '%s'", path);
@@ -68,7 +75,7 @@ int main(int argc, char **argv)
     if (optind == argc && !force)
         usage("[-rf] path...");
     for (int i = optind; i < argc; i++)
-        if (is_dot(base_name(argv[i]))) {
+        if (is_dot(base_name(argv[i])) || is_root(argv[i])) {
             warnx("refusing to remove '%s'", argv[i]);
             failed = 1;
         } else {

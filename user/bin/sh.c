@@ -6,9 +6,13 @@
  * the number it gave to exit(); -1 is a killed task.
  *
  * Jobs. An interactive shell puts each pipeline into a group of its own and lends it the terminal, so that Ctrl-C
- * ends that pipeline and nothing else; before the next prompt it takes the terminal back. A shell that runs a script
- * leaves everything in its own group. Background children are kept in a list and buried before the next command;
- * foreground ones are waited for by pid, so the two are never confused.
+ * ends that pipeline and nothing else; otherwise the terminal is nobody's, never the shell's. A shell that runs a
+ * script leaves everything in its own group. Background children are kept in a list and buried before the next
+ * command; foreground ones are waited for by pid, so the two are never confused.
+ *
+ * The guard. There are no signals: a shell that runs `while`, or several commands of one line, would not learn of
+ * Ctrl-C. For such a line it starts a child that does nothing, and the line's pipelines join the child's group: when
+ * the guard was killed, Ctrl-C was pressed.
  */
 #include <ctype.h>
 #include <err.h>
@@ -205,6 +209,87 @@ static void restore(struct saved *saved)
 
 /* ---- jobs ---- */
 
+static int guard;                               /* pid, or 0 */
+static int ask, answer;                         /* pipes to and from it */
+
+static void close_pipe(const int fds[2])
+{
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static _Noreturn void run_guard(int question, int reply)
+{
+    char byte;
+
+    close(ask);
+    close(answer);
+    while (read(question, &byte, 1) == 1)
+        write(reply, &byte, 1);
+    _exit(0);
+}
+
+/* Without resources for it, a line goes without guard. */
+static void start_guard(void)
+{
+    int to[2], from[2];
+
+    if (!interactive || guard != 0 || pipe(to) < 0)
+        return;
+    if (pipe(from) < 0) {
+        close_pipe(to);
+        return;
+    }
+    ask = to[1];
+    answer = from[0];
+    int pid = fork();
+    if (pid == 0)
+        run_guard(to[0], from[1]);
+    if (pid < 0) {
+        close_pipe(to);
+        close_pipe(from);
+        return;
+    }
+    close(to[0]);
+    close(from[1]);
+    guard = pid;
+    setpgid(guard, guard);
+    tcsetpgrp(0, guard);
+}
+
+static void forget_guard(void)
+{
+    if (guard != 0) {
+        close(ask);
+        close(answer);
+    }
+    guard = 0;
+}
+
+/* True: Ctrl-C had ended it. */
+static bool stop_guard(void)
+{
+    int status = 0, pid = guard;
+
+    if (pid == 0)
+        return false;
+    forget_guard();
+    wait_for_task(pid, &status);
+    tcsetpgrp(0, 0);
+    return status == STATUS_KILLED;
+}
+
+/* Was Ctrl-C pressed? Then nothing more of this line is run. While the guard answers, it was not; and when it is,
+ * everybody who is in the guard's group by now dies, too. */
+static bool interrupted(void)
+{
+    char byte = 0;
+
+    if (guard != 0 && (write(ask, &byte, 1) != 1 || read(answer, &byte, 1) != 1))
+        flow = INTERRUPTED;
+    return flow == INTERRUPTED;
+}
+
 struct job {                                    /* a command in the background */
     struct job *next;
     int         pid;
@@ -217,6 +302,9 @@ static int fork_member(int group, bool foreground)
 {
     int pid = fork();
 
+    if (foreground && guard != 0)
+        group = guard;
+
     if (pid < 0) {
         warn("cannot fork");
         return -1;
@@ -228,6 +316,7 @@ static int fork_member(int group, bool foreground)
             tcsetpgrp(0, member);
     }
     if (pid == 0) {
+        forget_guard();
         interactive = false;
         flow = NORMAL;
         loop_depth = 0;
@@ -236,14 +325,28 @@ static int fork_member(int group, bool foreground)
     return pid;
 }
 
-static int wait_foreground(int pid)
+/* Wait for all members of a pipeline; the last one's status. */
+static int wait_foreground(const int *pids, size_t count)
 {
-    int status = STATUS_KILLED;
+    bool killed = false, too_late = interrupted();
+    int status = 1;
 
-    if (wait_for_task(pid, &status) < 0)
-        warn("wait");
-    if (status == STATUS_KILLED && interactive && loop_depth > 0)
-        flow = INTERRUPTED;                     /* Ctrl-C ends the loop, too */
+    for (size_t i = 0; i < count; i++) {
+        if (too_late)                           /* Ctrl-C came before it was in the group */
+            kill(pids[i]);
+        status = STATUS_KILLED;
+        if (wait_for_task(pids[i], &status) < 0)
+            warn("wait");
+        killed |= status == STATUS_KILLED;
+    }
+    if (killed && guard != 0) {                 /* by Ctrl-C, or by a fault? */
+        if (stop_guard())
+            flow = INTERRUPTED;
+        else
+            start_guard();
+    }
+    if (interactive)
+        tcsetpgrp(0, guard);
     return status;
 }
 
@@ -343,6 +446,14 @@ static int do_exit(char **words)
     exit(words[1] ? atoi(words[1]) : last_status);
 }
 
+/* Builtin, so that a machine whose disk no longer answers can be switched off. */
+static int do_halt(char **words)
+{
+    halt(words[1] ? atoi(words[1]) : 0);
+    warn("halt");
+    return 1;
+}
+
 static int do_set(char **words)
 {
     int count = 0;
@@ -386,17 +497,34 @@ static int do_shift(char **words)
     return 0;
 }
 
-/* Byte by byte: what follows the line belongs to other commands. */
-static int do_read(char **words)
+/* A line from what is no terminal, byte by byte: what follows it belongs to other commands. */
+static enum line_result read_plain_line(char **line)
 {
-    struct string line = { 0 };
+    struct string text = { 0 };
     char c;
     long got;
 
     while ((got = read(0, &c, 1)) == 1 && c != '\n')
-        string_add_char(&line, c);
-    bool nothing = got != 1 && line.length == 0;
-    char *text = string_take(&line), *rest = text;
+        if (c != '\0')
+            string_add_char(&text, c);
+    if (got != 1 && text.length == 0)
+        return LINE_END;
+    *line = string_take(&text);
+    return LINE_READ;
+}
+
+static int do_read(char **words)
+{
+    struct editor editor = { 0 };               /* without history */
+    char *text = NULL;
+
+    enum line_result result = interactive && isatty(0) ? edit_line(&editor, "", &text) : read_plain_line(&text);
+    strings_free(&editor.history);
+    if (result == LINE_CANCELLED)
+        flow = INTERRUPTED;
+    if (result != LINE_READ)
+        return 1;
+    char *rest = text;
     for (words++; *words != NULL; words++) {
         rest += strspn(rest, " \t");
         size_t length = words[1] ? strcspn(rest, " \t") : strlen(rest);
@@ -407,13 +535,18 @@ static int do_read(char **words)
         rest = more ? end + 1 : end;
     }
     free(text);
-    return nothing;
+    return 0;
 }
 
+/* An interactive shell looks again and again, so that Ctrl-C ends the waiting. */
 static int do_wait(char **words)
 {
     (void)words;
-    bury_jobs(true);
+    start_guard();
+    if (guard == 0)
+        bury_jobs(true);
+    for (bury_jobs(false); jobs != NULL && !interrupted(); bury_jobs(false))
+        pause(1);
     return 0;
 }
 
@@ -442,6 +575,7 @@ static int do_source(char **words)
         warnx(".: file expected");
         return STATUS_SYNTAX;
     }
+    start_guard();
     return run_file(words[1]);
 }
 
@@ -458,7 +592,7 @@ static const struct builtin {
     { "cd", do_cd },       { "pwd", do_pwd },         { "exit", do_exit },     { "set", do_set },
     { "unset", do_unset }, { "export", do_export },   { "shift", do_shift },   { "read", do_read },
     { "wait", do_wait },   { "break", do_break },     { "continue", do_continue },
-    { ".", do_source },    { ":", do_nothing },
+    { ".", do_source },    { ":", do_nothing },       { "halt", do_halt },
 };
 #define BUILTINS (sizeof builtins / sizeof *builtins)
 
@@ -488,7 +622,7 @@ static _Noreturn void exec_words(struct strings *words)
 {
     const char *name = words->item[0];
     bool has_slash = strchr(name, '/') != NULL;
-    char *path = has_slash ? must_strdup(name) : join_path(BIN, name);
+    char *path = has_slash ? must_strdup(name) : join_path(BIN, strcmp(name, "[") == 0 ? "test" : name);
 
     if (*name == '\0')
         errno = ENOENT;
@@ -548,7 +682,7 @@ static int run_command(const struct node *node, bool forked)
                 exit(1);
             exec_words(&words);
         }
-        status = pid < 0 ? 1 : wait_foreground(pid);
+        status = pid < 0 ? 1 : wait_foreground(&pid, 1);
     }
     strings_free(&words);
     return status;
@@ -622,7 +756,7 @@ static int run_subshell(const struct node *node)
 
     if (pid == 0)
         exit(run_list(node->body));
-    return pid < 0 ? 1 : wait_foreground(pid);
+    return pid < 0 ? 1 : wait_foreground(&pid, 1);
 }
 
 static int run_compound(const struct node *node)
@@ -708,8 +842,7 @@ static int run_pipeline(const struct node *node)
     } else {
         int *pids = must_malloc(count * sizeof *pids);
         size_t started = start_members(node, pids);
-        for (size_t i = 0; i < started; i++)
-            status = wait_foreground(pids[i]);
+        status = wait_foreground(pids, started);
         if (started < count)
             status = 1;
         free(pids);
@@ -729,7 +862,7 @@ static int run_and_or(const struct node *node)
 
 static int run_list(const struct node *list)
 {
-    for (const struct node *m = list->members; m != NULL && flow == NORMAL; m = m->next) {
+    for (const struct node *m = list->members; m != NULL && flow == NORMAL && !interrupted(); m = m->next) {
         if (m->background)
             start_background(m);
         else
@@ -757,6 +890,17 @@ static _Noreturn void run_and_exit(const struct node *node)
 
 /* ---- where commands come from ---- */
 
+/* Is there more to do than to wait for one pipeline? */
+static bool needs_guard(const struct node *list)
+{
+    const struct node *pipeline = list->members->members;
+
+    if (list->members->next != NULL || pipeline->next != NULL)
+        return true;
+    const struct node *only = pipeline->members;
+    return only->next == NULL && only->kind != COMMAND && only->kind != SUBSHELL && !list->members->background;
+}
+
 /* Run what is complete. True: more is needed, *text is where the unfinished command begins. */
 static bool run_text(const char **text, bool is_all)
 {
@@ -778,11 +922,12 @@ static bool run_text(const char **text, bool is_all)
             return false;
         }
         bury_jobs(false);
+        if (node != NULL && needs_guard(node))
+            start_guard();
         if (node != NULL)
             run_list(node);
         free_node(node);
         if (flow == INTERRUPTED) {
-            flow = NORMAL;
             *text += strlen(*text);
             return false;
         }
@@ -827,6 +972,20 @@ static int run_file(const char *path)
     return status;
 }
 
+/* ---- completion ---- */
+
+#define MEANS_SOMETHING " \t;&|()<>'\"\\$`*?[#"
+
+/* A name as it is typed. */
+static void add_escaped(struct string *word, const char *name)
+{
+    for (; *name != '\0'; name++) {
+        if (strchr(MEANS_SOMETHING, *name) != NULL)
+            string_add_char(word, '\\');
+        string_add_char(word, *name);
+    }
+}
+
 static void add_matches(const char *directory, const char *prefix, const char *shown, struct strings *words)
 {
     struct strings names = { 0 };
@@ -841,7 +1000,7 @@ static void add_matches(const char *directory, const char *prefix, const char *s
         struct string word = { 0 };
         char *path = join_path(directory, name);
         string_add(&word, shown, strlen(shown));
-        string_add(&word, name, strlen(name));
+        add_escaped(&word, name);
         if (is_directory(path))
             string_add_char(&word, '/');
         free(path);
@@ -855,57 +1014,41 @@ static void complete(const char *text, size_t cursor, size_t *start, struct stri
 {
     size_t at = cursor, before;
 
-    while (at > 0 && strchr(" \t;&|()<>", text[at - 1]) == NULL)
+    while (at > 0 && (strchr(" \t;&|()<>", text[at - 1]) == NULL || (at > 1 && text[at - 2] == '\\')))
         at--;
     *start = at;
     for (before = at; before > 0 && isspace(text[before - 1]); before--)
         ;
     bool is_command = before == 0 || strchr(";&|(", text[before - 1]) != NULL;
 
-    struct string word = { 0 };
-    string_add(&word, text + at, cursor - at);
-    const char *name = base_name(word.bytes);
-    if (is_command && name == word.bytes) {
+    struct string typed = { 0 };
+    string_add(&typed, text + at, cursor - at);
+    const char *last = base_name(typed.bytes);
+    char *name = must_strdup(last);
+    pattern_unescape(name);
+    if (is_command && last == typed.bytes) {
         for (size_t i = 0; i < BUILTINS; i++)
             if (strncmp(builtins[i].name, name, strlen(name)) == 0)
                 strings_add(words, must_strdup(builtins[i].name));
         add_matches(BIN, name, "", words);
         strings_sort(words, 0);
     } else {
-        struct string directory = { 0 };
-        string_add(&directory, word.bytes, (size_t)(name - word.bytes));
-        add_matches(directory.length > 0 ? directory.bytes : ".", name, directory.bytes, words);
-        free(directory.bytes);
+        struct string shown = { 0 };
+        string_add(&shown, typed.bytes, (size_t)(last - typed.bytes));
+        char *directory = must_strdup(shown.length > 0 ? shown.bytes : ".");
+        pattern_unescape(directory);
+        add_matches(directory, name, shown.bytes, words);
+        free(directory);
+        free(shown.bytes);
     }
-    free(word.bytes);
-}
-
-/* A line of input that is no terminal, byte by byte: what follows belongs to the commands. */
-static enum line_result read_plain_line(char **line)
-{
-    struct string text = { 0 };
-    char c;
-    long got;
-
-    while ((got = read(0, &c, 1)) == 1 && c != '\n')
-        if (c != '\0')
-            string_add_char(&text, c);
-    if (got != 1 && text.length == 0)
-        return LINE_END;
-    *line = string_take(&text);
-    return LINE_READ;
-}
-
-static void take_terminal(void)
-{
-    tcsetpgrp(0, getpid());
+    free(name);
+    free(typed.bytes);
 }
 
 static enum line_result read_line(struct editor *editor, bool continued, char **line)
 {
     if (!interactive)
         return read_plain_line(line);
-    take_terminal();
     bury_jobs(false);
     return edit_line(editor, continued ? "> " : "$ ", line);
 }
@@ -931,6 +1074,8 @@ static int run_input(void)
         free(line);
         const char *rest = text.bytes;
         continued = run_text(&rest, false);
+        stop_guard();
+        flow = NORMAL;
         size_t left = strlen(rest);
         memmove(text.bytes, rest, left + 1);
         text.length = left;
@@ -947,9 +1092,9 @@ static void become_interactive(void)
 {
     if (ttymode(0, TTY_COOKED) < 0)
         return;
-    interactive = true;
+    tcsetpgrp(0, 0);
     setpgid(0, 0);
-    take_terminal();
+    interactive = true;
 }
 
 int main(int argc, char **argv)

@@ -1,5 +1,6 @@
 /*
- * test expression -- status 0 when it is true, 1 when false, 2 when it is not an expression.
+ * test expression -- status 0 when it is true, 1 when false, 2 when it is not an expression. The shell runs it as
+ * [ expression ], too.
  *
  *   -e -f -d -L -s path   is there, is a file, a directory, a symbolic link, is not empty
  *   -n -z string          is not empty, is empty          s1 = s2   s1 != s2
@@ -126,6 +127,8 @@ int main(int argc, char **argv)
 {
     next = argv + 1;
     end = argv + argc;
+    if (strcmp(argv[0], "[") == 0 && strcmp(*--end, "]") != 0)
+        errx(2, "']' expected");
     if (next == end)
         return 1;
     bool value = either();

@@ -275,27 +275,40 @@ static size_t common_length(const struct strings *words)
     return length;
 }
 
-/* The last component only: what precedes it is the same for all. */
+/* From its last component on: what precedes that is the same for all. A directory's own '/' is part of its name. */
+static const char *last_component(const char *word)
+{
+    const char *start = word;
+
+    for (const char *p = word; *p != '\0'; p++)
+        if (*p == '/' && p[1] != '\0')
+            start = p + 1;
+    return start;
+}
+
 static void list_candidates(const struct strings *words)
 {
     size_t widest = 0, column = 0;
     struct string out = { 0 };
 
-    for (size_t i = 0; i < words->count; i++)
-        widest = strlen(words->item[i]) > widest ? strlen(words->item[i]) : widest;
-    string_add(&out, "\r\n", 2);
+    for (size_t i = 0; i < words->count; i++) {
+        size_t width = columns(last_component(words->item[i]), strlen(last_component(words->item[i])));
+        widest = width > widest ? width : widest;
+    }
+    string_add_char(&out, '\n');
     for (size_t i = 0; i < words->count; i++) {
         if (column > 0 && column + widest >= COLUMNS) {
-            string_add(&out, "\r\n", 2);
+            string_add_char(&out, '\n');
             column = 0;
         }
-        size_t length = strlen(words->item[i]);
-        string_add(&out, words->item[i], length);
+        const char *name = last_component(words->item[i]);
+        string_add(&out, name, strlen(name));
+        size_t length = columns(name, strlen(name));
         for (; i + 1 < words->count && length < widest + 2; length++)
             string_add_char(&out, ' ');
         column += widest + 2;
     }
-    string_add(&out, "\r\n", 2);
+    string_add_char(&out, '\n');
     write_all(1, out.bytes, out.length);
     free(out.bytes);
 }
@@ -310,9 +323,11 @@ static void complete(struct session *s)
     s->editor->complete(s->text.bytes, s->cursor, &start, &words);
     size_t typed = s->cursor - start;
     size_t known = words.count > 0 ? common_length(&words) : 0;
+    if (known >= typed && known > 0 && strncmp(words.item[0], s->text.bytes + start, typed) != 0)
+        known = 0;                              /* quoted in another way than ours: leave it */
     if (known > typed)
         insert(s, words.item[0] + typed, known - typed);
-    if (words.count == 1 && known >= typed && words.item[0][known - 1] != '/') {
+    if (words.count == 1 && known > 0 && known >= typed && words.item[0][known - 1] != '/') {
         insert(s, " ", 1);
     } else if (words.count > 1 && known <= typed && s->tab_before) {
         list_candidates(&words);
@@ -360,15 +375,15 @@ static enum line_result edit(struct session *s)
         if (key == KEY_GONE)
             return LINE_END;
         if (key == CTRL('D') && s->text.length == 0) {
-            print("\r\n");
+            print("\n");
             return LINE_END;
         }
         if (key == CTRL('C')) {
-            print("^C\r\n");
+            print("^C\n");
             return LINE_CANCELLED;
         }
         if (key == '\r' || key == '\n') {
-            print("\r\n");
+            print("\n");
             return LINE_READ;
         }
         handle_key(s, key);

@@ -1,7 +1,7 @@
 /*
  * crashwork WORKERS ROUNDS -- a busy workload whose promises are told to the host, for tests/test_crash.py.
  *
- * Each worker has a directory, and writes, rewrites, appends to, renames, links, truncates and removes files there. Every
+ * Each worker has a directory, and writes, overwrites, appends to, renames, links, truncates and removes files there. Every
  * now and then it calls fsync() or sync() and then promises what is on the disk now:
  *     PROMISE path size seed     the file is there with `size` bytes, byte i being byte_of(seed, i)
  *     PROMISE path -1 0          nothing has this name
@@ -98,7 +98,7 @@ static void write_file(struct file *f, int durable)
     must(fd >= 0, "open");
     f->there = 1;
     f->seed = random_state & 0xffffff;
-    f->size = (long)random_below(random_below(8) == 0 ? 120000 : 9000);
+    f->size = (long)random_below(random_below(8) == 0 ? 120000 : 7000);
     fill(fd, f, 0, f->size);
     if (durable) {
         must(fsync(fd) == 0, "fsync");
@@ -117,6 +117,23 @@ static void append_file(struct file *f, int durable)
     long more = (long)random_below(6000);
     fill(fd, f, f->size, f->size + more);
     f->size += more;
+    if (durable) {
+        must(fsync(fd) == 0, "fsync");
+        promise(f);
+    }
+    close(fd);
+}
+
+/* In place: the same blocks get other bytes. */
+static void overwrite_file(struct file *f, int durable)
+{
+    if (!f->there)
+        return;
+    retract(f);
+    int fd = open(f->name, O_WRONLY);
+    must(fd >= 0, "open for overwriting");
+    f->seed = random_state & 0xffffff;
+    fill(fd, f, 0, f->size);
     if (durable) {
         must(fsync(fd) == 0, "fsync");
         promise(f);
@@ -191,9 +208,10 @@ static void work(int rounds)
     for (int round = 0; round < rounds; round++) {
         struct file *f = &files[random_below(FILES)];
         int durable = random_below(5) == 0;
-        switch (random_below(10)) {
+        switch (random_below(12)) {
         case 0: case 1: case 2: case 3: write_file(f, durable); break;
         case 4: append_file(f, durable); break;
+        case 10: case 11: overwrite_file(f, 1); break;
         case 5: cut_file(f, durable); break;
         case 6: remove_file(f); break;
         case 7: rename_file(f, &files[random_below(FILES)]); break;

@@ -122,6 +122,7 @@ HOT void user_syscall(struct trap_frame *tf, uintptr_t number)
     syscall(tf, number);
     if (UNLIKELY(self->killed))
         return_to_user();
+    DASSERT(self->context.irq_depth == 1);      /* every irq_push() and lock was undone */
     self->context.irq_depth = 0;
 }
 
@@ -136,6 +137,7 @@ HOT void user_trap(struct trap_frame *tf, uintptr_t cause)
     }
     if (UNLIKELY(self->killed))
         return_to_user();
+    DASSERT(self->context.irq_depth == 1);      /* every irq_push() and lock was undone */
     self->context.irq_depth = 0;
 }
 
