@@ -100,6 +100,8 @@ case("keywords_as_words", "echo if then done { }; echo for", "if then done { }\n
 
 # ---- Builtins, other shells
 case("cd_and_pwd", "mkdir -p a/b; cd a/b; pwd; cd ..; pwd; cd; pwd; cd /bin/../tmp/.; pwd", "/work/a/b\n/work/a\n/\n/tmp\n")
+case("cd_back", "cd /bin; cd /tmp; cd -; pwd; cd -; cd ~; pwd", "/bin\n/bin\n/tmp\n/\n")
+case("help_names_what_is_built_in", "help | grep -c 'cd.*exit.*wait'; help | grep -c 'ls /bin'", "1\n1\n")
 case("cd_errors", "cd nosuch; echo $?; cd /README; echo x > f; cd f; pwd",
      "sh: cd: nosuch: No such file or directory\n1\nsh: cd: /README: No such file or directory\n"
      "sh: cd: f: Not a directory\n/work\n")

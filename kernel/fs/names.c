@@ -1,8 +1,9 @@
 /*
  * names.c -- what changes the tree of names: create, link, unlink, rename.
  *
- * Locks:    rename_lock (sleep): while held, no directory changes its parent. Then an operation, then the parent
- *           directory, then the inode the name refers to. Two parents: the ancestor first, else by address.
+ * Locks:    rename_lock (sleep): while held, no directory changes its parent, and nobody else locks two directories. Then
+ *           an operation, then the parent directory, then the inode the name refers to. Two parents: the ancestor first,
+ *           else by address.
  * Rule:     inodes are put after the operation has ended, since putting the last reference may need one.
  * Not here: entries (dir.c), finding the parent (path.c).
  */
@@ -217,19 +218,26 @@ static int unlink_in(struct inode *dir, struct walk *w, uint32_t slot, struct in
     return 0;
 }
 
-int names_unlink(struct walk *w)
+static bool known_not_directory(const struct inode *inode)
+{
+    return __atomic_load_n(&inode->loaded, __ATOMIC_ACQUIRE) && inode->disk.type != T_DIR;
+}
+
+/* Returns 1: the name refers to a directory, and in a broken tree that may lie above its parent; two such locks are taken
+ * with rename_lock held only (`ordered`). */
+static int unlink_once(struct walk *w, bool ordered)
 {
     uint32_t inum, slot;
     struct inode *inode = NULL;
-    int err = walk_to_parent(w);
-    if (err < 0 || name_is_dots(w->last))
-        return err < 0 ? err : -EINVAL;
-    if ((err = log_begin(CHANGE_CREDITS)) < 0)
+    int err = log_begin(CHANGE_CREDITS);
+    if (err < 0)
         return err;
     if ((err = lock_living(w->at)) == 0) {
         err = dir_lookup(w->at, w->last, &inum, &slot);
         if (err == 0 && (inum == w->at->inum || (inode = inode_get(inum)) == NULL))
             err = inum == w->at->inum ? -EIO : -ENOMEM;
+        if (err == 0 && !ordered && !known_not_directory(inode))
+            err = 1;
         if (err == 0 && (err = inode_lock(inode)) == 0) {
             err = unlink_in(w->at, w, slot, inode);
             inode_unlock(inode);
@@ -238,6 +246,20 @@ int names_unlink(struct walk *w)
     }
     log_end(CHANGE_CREDITS);
     inode_put(inode);
+    return err;
+}
+
+int names_unlink(struct walk *w)
+{
+    int err = walk_to_parent(w);
+    if (err < 0 || name_is_dots(w->last))
+        return err < 0 ? err : -EINVAL;
+    err = unlink_once(w, false);
+    if (err > 0) {
+        sleep_acquire(&rename_lock);
+        err = unlink_once(w, true);
+        sleep_release(&rename_lock);
+    }
     return err;
 }
 

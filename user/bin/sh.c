@@ -418,14 +418,23 @@ static void start_background(const struct node *node)
 
 static int run_file(const char *path);
 
+/* There are no users, so that "~" is as good as "/"; "-" is where we were before. */
 static int do_cd(char **words)
 {
-    const char *path = words[1] ? words[1] : "/";
+    static char before[FS_PATH_MAX] = "/";
+    const char *path = words[1] && strcmp(words[1], "~") != 0 ? words[1] : "/";
+    bool back = strcmp(path, "-") == 0;
+    char here[FS_PATH_MAX];
 
-    if (chdir(path) < 0) {
-        warn("cd: %s", path);
+    if (getcwd(here, sizeof here) == NULL)
+        strcpy(here, "/");
+    if (chdir(back ? before : path) < 0) {
+        warn("cd: %s", back ? before : path);
         return 1;
     }
+    if (back)
+        puts(before);
+    strcpy(before, here);
     return 0;
 }
 
@@ -579,6 +588,14 @@ static int do_source(char **words)
     return run_file(words[1]);
 }
 
+static int do_clear(char **words)
+{
+    (void)words;
+    return fputs("\x1b[H\x1b[2J", stdout) < 0;
+}
+
+static int do_help(char **words);
+
 static int do_nothing(char **words)
 {
     (void)words;
@@ -593,8 +610,22 @@ static const struct builtin {
     { "unset", do_unset }, { "export", do_export },   { "shift", do_shift },   { "read", do_read },
     { "wait", do_wait },   { "break", do_break },     { "continue", do_continue },
     { ".", do_source },    { ":", do_nothing },       { "halt", do_halt },
+    { "clear", do_clear },  { "help", do_help },
 };
 #define BUILTINS (sizeof builtins / sizeof *builtins)
+
+static int do_help(char **words)
+{
+    (void)words;
+    printf("a; b   a && b   a || b   a &   a | b   a < file > file >> file 2> file 2>&1   ( a )   { a; }   ! a\n"
+           "if a; then b; else c; fi   while a; do b; done   until a; do b; done   for x in words; do a; done\n"
+           "x=word   $x   $?   $1   \"$@\"   'text'   \"text\"   \\c   * ? [a-z]   # comment\n"
+           "Built in:");
+    for (size_t i = 0; i < BUILTINS; i++)
+        printf(" %s", builtins[i].name);
+    puts("\nPrograms: ls /bin. A program without arguments, or with wrong ones, says what it takes.");
+    return 0;
+}
 
 static const struct builtin *find_builtin(const char *name)
 {
