@@ -148,10 +148,12 @@ $(foreach p,$(TEST_NAMES),$(eval $(call PROGRAM_RULE,$(TEST_BIN)/$(p),$(BUILD)/u
 define EXTRA_RULE
 $(BUILD)/extra/$(notdir $(basename $(1))).o: $(1) $(BUILD)/flags | $(TOOLS_OK)
 	$(SAY) "  CC   $(1)"
-	$(Q)mkdir -p $(BUILD)/extra && $(CC) $(UFLAGS) -I$(dir $(1)) -c $$< -o $$@
+	$(Q)mkdir -p $(BUILD)/extra && $(CC) $(UFLAGS) -Wno-unused-parameter -I$(dir $(1)) -c $$< -o $$@
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call EXTRA_RULE,$(p))))
 $(foreach p,$(EXTRA_NAMES),$(eval $(call PROGRAM_RULE,$(BIN)/$(p),$(BUILD)/extra/$(p).o)))
+$(foreach p,$(PROGRAMS),$(if $(filter %.c,$(p)),,$(error PROGRAMS: $(p) is not a C file (.c))))
+$(foreach p,$(PROGRAMS),$(if $(wildcard $(p)),,$(error PROGRAMS: there is no file $(p))))
 ifneq ($(words $(PROGRAMS)),$(words $(sort $(EXTRA_NAMES))))
 $(error PROGRAMS names two programs alike: $(EXTRA_NAMES))
 endif
@@ -188,6 +190,10 @@ fsck: $(HOST)/fsck $(DISK)
 RUN := tools/run --qemu $(QEMU) --arch $(ARCH) --kernel $(KERNEL_ELF) --cpus $(CPUS) --mem $(MEM) --disk $(DISK) \
        $(if $(SEED),--seed $(SEED))
 
+ifneq ($(DISK),$(IMAGE))
+$(if $(wildcard $(DISK)),,$(error DISK=$(DISK): there is no such image; build/host/mkfs makes one, or leave DISK out))
+endif
+$(if $(PROG),$(if $(filter $(PROG),$(PROGRAM_NAMES) $(EXTRA_NAMES)),,$(error PROG=$(PROG): there is no such program in user/bin)))
 export APPEND
 qemu: $(KERNEL_ELF) $(DISK)
 	$(Q)$(RUN)

@@ -53,7 +53,7 @@ void cpu_main(void)
     paging_on();
     arch_init_cpu();
     __atomic_store_n(&this_cpu()->online, true, __ATOMIC_RELEASE);
-    clock_enter_idle();
+    clock_start_cpu();
     scheduler();
 }
 

@@ -8,7 +8,8 @@
  *   pte_t and PT_*           shape of a page table, see "Page tables" below
  *   USER_BASE USER_IMAGE_END USER_STACK_TOP USER_LIMIT REGION_BASE    the user's address space
  *   current()                the running task; never changes within one task's code
- *   irq_off() irq_on() irq_enabled() cpu_relax()
+ *   irq_off() irq_on() irq_enabled()
+ *   cpu_relax()              in a loop that waits for another CPU; cpus_take_turns: deterministic mode (clock.c sets it)
  *   io_fence()               memory written before it is seen by a device that is told after it
  *   task_frame(t) frame_arguments(tf) frame_set_result(tf, result)     a system call's six words and its result
  *   clock_now()              monotonic, the same on all CPUs, machine.clock_hz a second

@@ -36,7 +36,13 @@ void clock_init(void)
 }
 
 void clock_set_hook(void (*hook)(uint64_t tick)) { tick_hook = hook; }
-void clock_set_seed(uint64_t seed) { random_state = seed == 0 ? 0 : seed * 2 + 1; }
+
+void clock_set_seed(uint64_t seed)
+{
+    random_state = seed == 0 ? 0 : seed * 2 + 1;
+    cpus_take_turns = seed != 0;
+}
+
 uint64_t clock_ticks(void) { return __atomic_load_n(&ticks, __ATOMIC_RELAXED); }
 
 uint64_t clock_uptime_us(void)
@@ -82,7 +88,7 @@ void clock_kick_soon(void)
 void clock_enter_idle(void)
 {
     struct cpu *c = this_cpu();
-    if (c != boot_cpu && !c->tick_stopped) {
+    if (c != boot_cpu && !c->tick_stopped && !cpus_take_turns) {
         c->tick_stopped = true;
         timer_set(~0ul);
     }

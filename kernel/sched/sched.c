@@ -185,8 +185,7 @@ void preempt_point(void)
     if (self->context.irq_depth != 1)
         return;                                         /* a kernel task: it has interrupts on between its locks */
     self->context.irq_depth = 0;
-    irq_on();
-    cpu_relax();
+    irq_on();                                           /* what is pending comes in here */
     irq_off();
     self->context.irq_depth = 1;
 }

@@ -273,7 +273,10 @@ def pt(argument):
     words = gdb.string_to_argv(argument)
     if not words:
         raise gdb.GdbError("pt VA [PID]: which address?")
-    va = int(gdb.parse_and_eval(words[0])) & (2**64 - 1)
+    value = gdb.parse_and_eval(words[0])
+    if value.type.code == gdb.TYPE_CODE_FUNC:
+        value = value.address
+    va = int(value) & (2**64 - 1)
     if len(words) > 1:
         root = int(vm_of(find_task(words[1]))["space"]["root"])
     elif register("satp"):

@@ -59,7 +59,16 @@ static inline bool irq_enabled(void)
     return (status & SSTATUS_SIE) != 0;
 }
 static inline void io_fence(void) { __asm__ volatile("fence iorw, iorw" ::: "memory"); }
-static inline void cpu_relax(void) { __asm__ volatile("nop" ::: "memory"); }
+/* cpu_relax -- in a loop that waits for another hart. In deterministic mode the emulator runs one hart at a time and goes
+ * to the next only when this one waits: there it must sleep (its timer interrupts soon). */
+extern bool cpus_take_turns;
+void cpu_wait(void);
+static inline void cpu_relax(void)
+{
+    __asm__ volatile("" ::: "memory");
+    if (cpus_take_turns)
+        cpu_wait();
+}
 
 static inline uint64_t clock_now(void)
 {

@@ -12,6 +12,7 @@
 
 struct machine machine;
 struct platform platform;
+bool cpus_take_turns;
 uintptr_t boot_arguments[2] = { ~0ul, 0 };              /* entry.S: a0 = hart, a1 = device tree; not in .bss */
 
 extern char __kernel_end[];
