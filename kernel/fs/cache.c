@@ -87,6 +87,8 @@ int cache_init(struct block_device *device)
     return 0;
 }
 
+bool cache_read_only(void) { return cache.device->read_only; }
+
 /* ---- Finding buffers. All with fs_lock held. */
 
 static struct buffer **chain_of(uint32_t block)

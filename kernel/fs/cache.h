@@ -48,6 +48,7 @@ struct buffer {                         /* everything but *data: fs_lock */
 extern struct spinlock fs_lock;
 
 MUST_CHECK int cache_init(struct block_device *device);
+bool cache_read_only(void);             /* is the disk? */
 
 /* cache_read -- the block's buffer, referenced, contents valid. 0, -EIO, -ENOMEM. May suspend.
  * cache_new  -- the same for a block whose old contents do not matter: zeroed (`zero`), or to be overwritten whole.

@@ -103,6 +103,8 @@ static bool fits(uint32_t credits)      /* fs_lock held */
 int log_begin(uint32_t credits)
 {
     DASSERT(credits <= log_credits_max());
+    if (UNLIKELY(cache_read_only()))
+        return -EROFS;
     acquire(&fs_lock);
     for (;;) {
         if (UNLIKELY(log.freezing)) {

@@ -19,7 +19,8 @@ MUST_CHECK int log_recover(struct block_device *device, const struct superblock 
 MUST_CHECK int log_init(const struct log_place *place);
 
 /* log_begin -- join the running transaction, promising to change at most `credits` blocks, credits <= log_credits_max().
- * Waits for room. 0, or -EIO: the log cannot be written, nothing may change until it can. */
+ * Waits for room. 0; -EROFS: the disk cannot be written at all; -EIO: the log cannot be written now, nothing may change
+ * until it can. */
 MUST_CHECK int log_begin(uint32_t credits);
 void log_end(uint32_t credits);
 uint32_t log_credits_max(void);
