@@ -45,7 +45,7 @@ struct session {                                /* the editing of one line */
 static int read_byte(void)
 {
     unsigned char c;
-    return sys_read(0, &c, 1) == 1 ? c : KEY_GONE;
+    return call_read(0, &c, 1) == 1 ? c : KEY_GONE;
 }
 
 /* What follows ESC '[': parameters, then a final byte. */
@@ -395,12 +395,12 @@ enum line_result edit_line(struct editor *editor, const char *prompt, char **lin
     struct session s = { .editor = editor, .prompt = prompt, .history_at = editor->history.count };
 
     *line = NULL;
-    if (sys_ttymode(0, TTY_RAW) < 0)
+    if (call_ttymode(0, TTY_RAW) < 0)
         return LINE_NO_TERMINAL;
     string_add(&s.text, "", 0);
     print(prompt);
     enum line_result result = edit(&s);
-    sys_ttymode(0, TTY_COOKED);
+    call_ttymode(0, TTY_COOKED);
     free(s.new_line);
     if (result == LINE_READ) {
         remember(editor, s.text.bytes);

@@ -45,7 +45,7 @@ int atexit(void (*function)(void))
 _Noreturn void _exit(int status)
 {
     for (;;)
-        sys_exit(status);
+        call_exit(status);
 }
 
 _Noreturn void _Exit(int status)

@@ -10,7 +10,7 @@ char *gets(char *to, int size)
 
     while (length + 1 < size) {
         char c;
-        if (sys_read(0, &c, 1) < 1)
+        if (call_read(0, &c, 1) < 1)
             break;
         to[length++] = c;
         if (c == '\n' || c == '\r')

@@ -123,7 +123,7 @@ static bool grow(size_t size)
         nbytes = GROWTH;
     nbytes = (nbytes + 4095) & ~(size_t)4095;
 
-    char *start = sys_sbrk((intptr_t)nbytes);
+    char *start = call_sbrk((intptr_t)nbytes);
     if (start == (char *)-1)
         return false;
     char *end = start + nbytes;

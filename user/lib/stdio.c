@@ -70,7 +70,7 @@ static bool start_writing(FILE *file)
         return fail(file, EBADF);
     if (!file->writing) {
         if (file->next < file->end)
-            sys_lseek(file->fd, -(long)(file->end - file->next), SEEK_CUR);
+            call_lseek(file->fd, -(long)(file->end - file->next), SEEK_CUR);
         file->next = file->end = 0;
         file->writing = true;
         call_at_end(flush_all);
@@ -102,7 +102,7 @@ static bool fill(FILE *file)
     if (file->fd == 0)
         write_out(stdout);                      /* a question is seen before its answer is awaited */
 
-    long got = sys_read(file->fd, file->buffer, BUFSIZ);
+    long got = call_read(file->fd, file->buffer, BUFSIZ);
     file->next = 0;
     file->end = got > 0 ? (size_t)got : 0;
     if (got == 0)
@@ -148,12 +148,12 @@ FILE *fopen(const char *path, const char *mode)
 
     if (!parse_mode(mode, &flags))
         return NULL;
-    int fd = sys_open(path, flags);
+    int fd = call_open(path, flags);
     if (fd < 0)
         return NULL;
     FILE *file = fdopen(fd, mode);
     if (file == NULL)
-        sys_close(fd);
+        call_close(fd);
     return file;
 }
 
@@ -169,7 +169,7 @@ int fclose(FILE *file)
         return EOF;
     }
     *link = file->link;
-    ok &= sys_close(file->fd) == 0;
+    ok &= call_close(file->fd) == 0;
     free(file->buffer);
     if (file != stdin && file != stdout && file != stderr)
         free(file);
@@ -393,7 +393,7 @@ int fseek(FILE *file, long offset, int whence)
     } else if (whence == SEEK_CUR) {
         offset -= (long)(file->end - file->next);
     }
-    if (sys_lseek(file->fd, offset, whence) < 0)
+    if (call_lseek(file->fd, offset, whence) < 0)
         return -1;
     file->next = file->end = 0;
     file->at_end = false;
@@ -402,7 +402,7 @@ int fseek(FILE *file, long offset, int whence)
 
 long ftell(FILE *file)
 {
-    long where = sys_lseek(file->fd, 0, SEEK_CUR);
+    long where = call_lseek(file->fd, 0, SEEK_CUR);
 
     if (where < 0)
         return -1;

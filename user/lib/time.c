@@ -19,7 +19,7 @@ time_t time(time_t *seconds)
 {
     int64_t now;
 
-    if (sys_time(&now) < 0)
+    if (call_time(&now) < 0)
         return -1;
     if (seconds != NULL)
         *seconds = now;
@@ -35,7 +35,7 @@ int clock_gettime(int clock, struct timespec *now)
 {
     if (clock == CLOCK_REALTIME) {
         now->tv_nsec = 0;
-        return sys_time(&now->tv_sec);
+        return call_time(&now->tv_sec);
     }
     uint64_t ns = clock_ns();
     now->tv_sec = (time_t)(ns / 1000000000);
@@ -54,14 +54,14 @@ int nanosleep(const struct timespec *span, struct timespec *rest)
         errno = EINVAL;
         return -1;
     }
-    return sys_pause((int)span->tv_sec * 10 + (int)((span->tv_nsec + tenth - 1) / tenth));
+    return call_pause((int)span->tv_sec * 10 + (int)((span->tv_nsec + tenth - 1) / tenth));
 }
 
 clock_t clock(void)
 {
     struct task_info rows[64];
-    int pid = sys_getpid();
-    int count = sys_tasklist(rows, 64);
+    int pid = call_getpid();
+    int count = call_tasklist(rows, 64);
 
     for (int i = 0; i < count && i < 64; i++)
         if (rows[i].pid == pid)

@@ -20,17 +20,17 @@ int exec(const char *path, char **argv)
 {
     char in_bin[FS_PATH_MAX] = "/bin/";
 
-    int result = sys_exec(path, argv);
+    int result = call_exec(path, argv);
     if (errno != ENOENT || path == NULL || strchr(path, '/') != NULL)
         return result;
     if (strlcat(in_bin, path, sizeof in_bin) >= sizeof in_bin)
         return result;
-    return sys_exec(in_bin, argv);
+    return call_exec(in_bin, argv);
 }
 
 int execv(const char *path, char *const argv[])
 {
-    return sys_exec(path, (char **)argv);
+    return call_exec(path, (char **)argv);
 }
 
 int execvp(const char *file, char *const argv[])
@@ -55,14 +55,14 @@ int execlp(const char *file, const char *arg, ...)
 int system(const char *command)
 {
     int status;
-    int pid = sys_fork();
+    int pid = call_fork();
 
     if (pid == 0) {
         char *argv[] = { "sh", "-c", (char *)command, NULL };
-        sys_exec("/bin/sh", argv);
+        call_exec("/bin/sh", argv);
         _exit(127);
     }
-    if (pid < 0 || sys_wait_for_task(pid, &status) < 0)
+    if (pid < 0 || call_wait_for_task(pid, &status) < 0)
         return -1;
     return status;
 }
@@ -73,7 +73,7 @@ pid_t waitpid(pid_t pid, int *status, int options)
         errno = EINVAL;
         return -1;
     }
-    return pid == -1 ? sys_wait(status) : sys_wait_for_task(pid, status);
+    return pid == -1 ? call_wait(status) : call_wait_for_task(pid, status);
 }
 
 unsigned sleep(unsigned seconds)
@@ -81,16 +81,16 @@ unsigned sleep(unsigned seconds)
     const unsigned piece = 100000000;           /* fits pause()'s int of tenths */
 
     while (seconds > piece) {
-        sys_pause((int)piece * 10);
+        call_pause((int)piece * 10);
         seconds -= piece;
     }
-    sys_pause((int)seconds * 10);
+    call_pause((int)seconds * 10);
     return 0;
 }
 
 int usleep(unsigned microseconds)
 {
-    return sys_pause((int)(microseconds / 100000 + (microseconds % 100000 != 0)));
+    return call_pause((int)(microseconds / 100000 + (microseconds % 100000 != 0)));
 }
 
 int write_all(int fd, const void *from, size_t nbytes)
@@ -98,7 +98,7 @@ int write_all(int fd, const void *from, size_t nbytes)
     const char *next = from;
 
     while (nbytes > 0) {
-        long written = sys_write(fd, next, nbytes);
+        long written = call_write(fd, next, nbytes);
         if (written <= 0)
             return -1;
         next += written;
@@ -109,7 +109,7 @@ int write_all(int fd, const void *from, size_t nbytes)
 
 char *getcwd(char *to, size_t nbytes)
 {
-    return sys_getcwd(to, nbytes) < 0 ? NULL : to;
+    return call_getcwd(to, nbytes) < 0 ? NULL : to;
 }
 
 /* A terminal is a console device that knows the foreground group: only it can change modes. */
@@ -117,7 +117,7 @@ int isatty(int fd)
 {
     struct stat st;
 
-    if (sys_fstat(fd, &st) < 0)
+    if (call_fstat(fd, &st) < 0)
         return 0;
     if (st.type == T_DEVICE && st.major == DEV_CONSOLE)
         return 1;
@@ -129,25 +129,25 @@ int access(const char *path, int mode)
 {
     struct stat st;
     (void)mode;
-    return sys_stat(path, &st);
+    return call_stat(path, &st);
 }
 
 int rmdir(const char *path)
 {
     struct stat st;
 
-    if (sys_lstat(path, &st) < 0)
+    if (call_lstat(path, &st) < 0)
         return -1;
     if (st.type != T_DIR) {
         errno = ENOTDIR;
         return -1;
     }
-    return sys_unlink(path);
+    return call_unlink(path);
 }
 
 int remove(const char *path)
 {
-    return sys_unlink(path);
+    return call_unlink(path);
 }
 
 int getpagesize(void)

@@ -15,7 +15,7 @@ struct statfs;
 struct task_info;
 struct kcounters;
 
-#define SYSCALL(nr, result, name, params) result sys_##name params;
+#define SYSCALL(nr, result, name, params) result call_##name params;
 #include "abi/syscalls.def"
 #undef SYSCALL
 

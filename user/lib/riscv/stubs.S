@@ -1,4 +1,4 @@
-# stubs.S -- one function per line of abi/syscalls.def: sys_NAME, also called NAME.
+# stubs.S -- one function per line of abi/syscalls.def: call_NAME, also called NAME.
 #
 #   ecall: number in a7, arguments in a0.. as C passes them, result in a0.
 #   A result in [-4095, -1] is an error number negated: errno is set and -1 returned.
@@ -12,20 +12,20 @@
     .set    wrapped_time, 1             # time.c: returns the seconds
 
     .macro  stub number, name
-    .section .text.sys_\name, "ax"
-    .globl  sys_\name
-    .type   sys_\name, @function
-sys_\name:
+    .section .text.call_\name, "ax"
+    .globl  call_\name
+    .type   call_\name, @function
+call_\name:
     .ifndef wrapped_\name
     .weak   \name
-    .set    \name, sys_\name
+    .set    \name, call_\name
     .endif
     li      a7, \number
     ecall
     li      t0, -4095
     bgeu    a0, t0, failed_call
     ret
-    .size   sys_\name, . - sys_\name
+    .size   call_\name, . - call_\name
     .endm
 
 #define SYSCALL(number, result, name, parameters) stub number, name
