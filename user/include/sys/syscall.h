@@ -1,6 +1,6 @@
-/* sys/syscall.h -- SYS_* numbers, and sys_NAME(): the bare system calls under names no program redefines.
+/* sys/syscall.h -- SYS_* numbers, and call_NAME(): the bare system calls under names no program redefines.
  *
- * Each sys_NAME returns the kernel's result, or -1 with errno set. The library calls these, never the plain
+ * Each call_NAME returns the kernel's result, or -1 with errno set. The library calls these, never the plain
  * names, so that a program may have a function called `write` of its own.
  */
 #ifndef TAMAL_SYS_SYSCALL_H
