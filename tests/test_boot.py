@@ -68,7 +68,7 @@ def test_initrd_boots_the_same_file_system(cpus=2):
 
 
 def test_more_harts_than_the_kernel_takes_still_boot():
-    """The limit is eight (DESIGN 2); a ninth hart is left off, not a crash."""
+    """The limit is eight; a ninth hart is left off, not a crash."""
     run = batch("uptime", cpus=9, extra=())
     assert run.has(r"\b[89] cpus$")
 

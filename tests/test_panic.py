@@ -42,7 +42,7 @@ def test_kernel_fault_is_a_panic_with_cause_and_registers(debug):
 @BOTH
 @pytest.mark.parametrize("cpus", [1, 4])
 def test_kernel_stack_overflow_is_caught(cpus, debug):
-    """DESIGN 10.9: found at trap entry, told on an emergency stack."""
+    """Found at trap entry, told on an emergency stack."""
     run = panic("overflow", cpus=cpus, debug=debug)
     assert run.has(r"^panic: .*stack overflow")
 

@@ -1,5 +1,5 @@
 """The deterministic mode (make qemu SEED=n): the same seed gives the same console, byte for byte, on one hart and on
-several, as far as DESIGN 2 promises; another seed is another interleaving."""
+several; another seed is another interleaving."""
 import os
 import subprocess
 

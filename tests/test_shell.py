@@ -26,7 +26,7 @@ case("negation", "! true; echo $?; ! false; echo $?; ! false | true; echo $?", "
 case("pipeline", "echo hello | cat | cat | wc -c", "6\n")
 case("pipeline_of_compounds", "for i in 1 2 3; do echo $i; done | while read n; do echo got $n; done", "got 1\ngot 2\ngot 3\n")
 case("reader_gone_ends_the_writer", "yes | head -n 2; echo $?", "y\ny\n0\n")
-case("subshell", "(cd /bin; pwd); pwd; x=1; (x=2; echo $x); echo $x; (exit 7); echo $?", "/bin\n/work\n2\n1\n7\n")
+case("subshell", "(cd /bin; pwd); pwd; x=1; (x=2; echo $x); echo $x; (exit 7); echo $?", "/bin\n/play\n2\n1\n7\n")
 case("group", "{ echo a; echo b; } | wc -l; { cd /; }; pwd", "2\n/\n")
 case("background_and_wait", "sleep 0.2 && echo later > f & cat f; wait; cat f", "cat: f: No such file or directory\nlater\n")
 case("background_reads_nothing", "cat & wait; echo done", "done\n")
@@ -47,7 +47,7 @@ case("order_of_redirections_counts", "cat nosuch 2>&1 > f | wc -l; wc -c < f", "
 case("stdout_to_stderr", "{ echo oops >&2; } 2> f; cat f", "oops\n")
 case("redirection_before_the_command", "> f echo x; < f cat", "x\n")
 case("redirection_alone_makes_a_file", "> f; wc -c f", "0 f\n")
-case("redirect_a_builtin", "pwd > f; cat f; cd /nosuch 2> g; cat g", "/work\nsh: cd: /nosuch: No such file or directory\n")
+case("redirect_a_builtin", "pwd > f; cat f; cd /nosuch 2> g; cat g", "/play\nsh: cd: /nosuch: No such file or directory\n")
 case("redirect_a_loop", "for i in a b; do echo $i; done > f; cat f; while read x; do echo =$x; done < f", "a\nb\n=a\n=b\n")
 case("redirect_a_subshell", "(echo a; echo b) > f; wc -l < f", "2\n")
 case("redirection_from_nothing", "cat < nosuch; echo $?", "sh: nosuch: No such file or directory\n1\n")
@@ -81,7 +81,7 @@ case("star", "touch b a .hidden c.txt; echo *; echo *.txt; echo .h*; echo nosuch
      "a b c.txt\nc.txt\n.hidden\nnosuch*\n* *\n")
 case("question_mark_and_set", "touch a1 a2 b1 a10; echo a?; echo [ab]1; echo a[!1]; echo [a-b][0-9]; echo ??*",
      "a1 a2\na1 b1\na2\na1 a2 b1\na1 a10 a2 b1\n")
-case("pattern_in_path", "mkdir d e; touch d/x e/x e/y; echo */x; echo /wor*/e/*", "d/x e/x\n/work/e/x /work/e/y\n")
+case("pattern_in_path", "mkdir d e; touch d/x e/x e/y; echo */x; echo /pla*/e/*", "d/x e/x\n/play/e/x /play/e/y\n")
 case("pattern_from_a_variable", "touch a b; p='*'; echo $p; echo \"$p\"", "a b\n*\n")
 case("pattern_is_quoted_in_part", "touch 'a*b' axb; echo a'*'*; echo a\\**", "a*b\na*b\n")
 case("pattern_matches_names_with_blanks", "touch 'x y'; for f in *; do echo [$f]; cat \"$f\"; done", "[x y]\n")
@@ -99,15 +99,15 @@ case("nested", "for i in 1 2; do if test $i = 1; then while true; do echo in; br
 case("keywords_as_words", "echo if then done { }; echo for", "if then done { }\nfor\n")
 
 # ---- Builtins, other shells
-case("cd_and_pwd", "mkdir -p a/b; cd a/b; pwd; cd ..; pwd; cd; pwd; cd /bin/../tmp/.; pwd", "/work/a/b\n/work/a\n/\n/tmp\n")
+case("cd_and_pwd", "mkdir -p a/b; cd a/b; pwd; cd ..; pwd; cd; pwd; cd /bin/../tmp/.; pwd", "/play/a/b\n/play/a\n/\n/tmp\n")
 case("cd_back", "cd /bin; cd /tmp; cd -; pwd; cd -; cd ~; pwd", "/bin\n/bin\n/tmp\n/\n")
 case("help_names_what_is_built_in", "help | grep -c 'cd.*exit.*wait'; help | grep -c 'ls /bin'", "1\n1\n")
 case("cd_errors", "cd nosuch; echo $?; cd /README; echo x > f; cd f; pwd",
      "sh: cd: nosuch: No such file or directory\n1\nsh: cd: /README: No such file or directory\n"
-     "sh: cd: f: Not a directory\n/work\n")
+     "sh: cd: f: Not a directory\n/play\n")
 case("dash_c", "sh -c 'echo $0 $1 $2' name a b; sh -c 'exit 9'; echo $?; sh -c ''; echo $?", "name a b\n9\n0\n")
 case("dash_c_without_commands", "sh -c; echo $?", re.compile(r"usage: sh .*\n2\n"))
-case("script_with_arguments", "echo 'echo $0: $1, $2' > s; sh s x 'y z'; ./s p q; /work/s", "s: x, y z\n./s: p, q\n/work/s: ,\n")
+case("script_with_arguments", "echo 'echo $0: $1, $2' > s; sh s x 'y z'; ./s p q; /play/s", "s: x, y z\n./s: p, q\n/play/s: ,\n")
 case("script_that_is_not_there", "sh nosuch; echo $?", "sh: nosuch: No such file or directory\n127\n")
 case("commands_from_a_pipe", "echo 'echo a; echo b' | sh; echo 'exit 3' | sh; echo $?", "a\nb\n3\n")
 case("source", "echo 'x=5; cd /tmp' > f; . ./f; echo $x; pwd", "5\n/tmp\n")

@@ -1,4 +1,4 @@
-/* fs_recover.h -- crash states are recovered by the kernel's own code (DESIGN 10.22). */
+/* fs_recover.h -- crash states are recovered by the kernel's own code. */
 #ifndef TESTS_HOST_FS_RECOVER_H
 #define TESTS_HOST_FS_RECOVER_H
 

@@ -20,12 +20,12 @@ Case = namedtuple("Case", "name script expected status")
 DRIVER = """\
 for f in {names}
 do
-    mkdir /work; cd /work
+    mkdir /play; cd /play
     echo @begin $f
     sh /cases/$f one 'two  words' three
     echo @end $f $?
     cd /
-    rm -r /work
+    rm -r /play
 done
 """
 

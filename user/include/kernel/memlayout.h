@@ -1,4 +1,4 @@
-/* kernel/memlayout.h -- addresses under xv6's names. The whole picture is in DESIGN 2. */
+/* kernel/memlayout.h -- addresses under xv6's names. The whole picture is in docs/memory-maps.md. */
 #ifndef TAMAL_XV6_MEMLAYOUT_H
 #define TAMAL_XV6_MEMLAYOUT_H
 
