@@ -163,6 +163,8 @@ def run_machine(boot, *, cap=CAP, on_line=None):
 def check_run(run, status=0, clean=True):
     if status != PANIC_STATUS and "\npanic: " in run.console:
         raise Panic(f"the kernel panicked ({run.boot.where()})\n{tail(run.console)}")
+    if "terminating on signal" in run.console:      # somebody outside killed QEMU, which then says status 0
+        raise Broken(f"QEMU was killed from outside ({run.boot.where()})\n{tail(run.console)}")
     if run.status != status:
         raise Broken(f"QEMU's exit status is {run.status}, not {status} ({run.boot.where()})\n{tail(run.console)}")
     if clean and run.boot.image is not None:
