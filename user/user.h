@@ -15,6 +15,7 @@
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "abi/info.h"
+#include "abi/memstat.h"
 #include "abi/stat.h"
 
 /* Tasks. */
@@ -37,6 +38,16 @@ void *calloc(size_t count, size_t nbytes);
 void *realloc(void *block, size_t nbytes);
 void  free(void *block);
 int   kcounters(struct kcounters *counters);
+void *malloco(size_t nbytes);                   /* whole pages, zeroed when touched; 0: more than 4 MiB in all, or no hole */
+int   chau(void *block);                        /* gives a malloco block back; the sweeper takes it within a second */
+void *tamalloc(size_t nbytes);                  /* a lazy area, until exit; (void *)-1 and errno on failure */
+#define TAMALLOC_ERROR ((void *)-1)
+int   get_all_pid_stats(struct process_mem_info *rows, int max);        /* returns how many tasks there are */
+int   get_all_mem_stats(struct system_mem_summary *sum);
+int   get_mem_stats(int pid, struct process_mem_info *row);             /* pid 0: this task */
+int   arealist(int pid, struct area_info *areas, int max);              /* returns how many areas there are */
+int   pagemap(int pid, const void *start, uint8_t *states, size_t npages);      /* PAGE_IS_* of each page */
+long  failalloc(unsigned long n);               /* debug kernels: the n-th allocation for this task fails; what was left */
 #define SBRK_ERROR ((char *)-1)
 
 /* Files. */

@@ -119,6 +119,7 @@ void   pagetable_free(pte_t *root);
  * it is in use; page_of(table)->entries is what counts them. `cpus`: who may have walked through it (M1); 0: nobody. */
 pte_t *leaf_table(pte_t *root, vaddr_t va, bool alloc);
 pte_t *leaf_find(pte_t *root, vaddr_t va);
+pte_t *leaf_table_seek(pte_t *root, vaddr_t va, uintptr_t *span);  /* as leaf_table; *span: how many bytes around va share the answer */
 void   leaf_table_release(pte_t *root, vaddr_t va, uint64_t cpus);
 size_t pagetable_pages(const pte_t *root);          /* table frames of its own, root counted */
 

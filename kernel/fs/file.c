@@ -126,38 +126,58 @@ void file_put(struct file *file)
 }
 
 /* The offset needs the lock only while others share the file. With one reference there are no others, and none can come:
- * the only task that could dup() or fork() is in this call. Returns whether it was taken. */
-static bool lock_offset(struct file *file)
+ * the only task that could dup() or fork() is in this call. 1: taken; 0: not needed; -EINTR: killed while waiting. */
+static int lock_offset(struct file *file)
 {
-    bool shared = __atomic_load_n(&file->refs, __ATOMIC_ACQUIRE) > 1;
-    if (shared)
-        sleep_acquire(&file->lock);
-    return shared;
+    if (__atomic_load_n(&file->refs, __ATOMIC_ACQUIRE) <= 1)
+        return 0;
+    return sleep_acquire_killable(&file->lock) < 0 ? -EINTR : 1;
 }
 
-static void unlock_offset(struct file *file, bool locked)
+static void unlock_offset(struct file *file, int locked)
 {
-    if (locked)
+    if (locked > 0)
         sleep_release(&file->lock);
 }
 
-HOT static long read_inode(struct file *file, vaddr_t dst, size_t nbytes)
+/* What a read will write to is made present before the inode is locked: a page that finds no frame waits until some task is
+ * gone, and that task may be waiting for the inode. (Who waits for the offset's lock can be killed.) */
+HOT static long read_slice(struct file *file, vaddr_t dst, size_t nbytes)
 {
-    bool locked = lock_offset(file);
-    long n = inode_lock(file->inode);
+    uint64_t size = __atomic_load_n(&file->inode->disk.size, __ATOMIC_RELAXED);     /* exact enough to touch no more */
+    long n = file->offset < size ? user_fault_in(dst, MIN(nbytes, size - file->offset), true) : 0;
+    if (n == 0)
+        n = inode_lock(file->inode);
     if (n == 0) {
         n = inode_read(file->inode, NULL, dst, file->offset, nbytes);
         inode_unlock(file->inode);
     }
     if (n > 0)
         file->offset += (uint64_t)n;
-    unlock_offset(file, locked);
     return n;
+}
+
+HOT static long read_inode(struct file *file, vaddr_t dst, size_t nbytes)
+{
+    int locked = lock_offset(file);
+    if (locked < 0)
+        return locked;
+    size_t done = 0, slice;
+    long n;
+    do {
+        slice = MIN(nbytes - done, PREEMPT_BYTES);
+        n = read_slice(file, va_add(dst, done), slice);
+        done += n > 0 ? (size_t)n : 0;
+    } while (n == (long)slice && done < nbytes);
+    unlock_offset(file, locked);
+    return done > 0 ? (long)done : n;
 }
 
 static long write_inode(struct file *file, vaddr_t src, size_t nbytes)
 {
-    bool locked = lock_offset(file);
+    int locked = lock_offset(file);
+    if (locked < 0)
+        return locked;
     long n = inode_write(file->inode, src, &file->offset, nbytes, file->append);
     unlock_offset(file, locked);
     return n;
@@ -197,7 +217,9 @@ long file_seek(struct file *file, int64_t offset, int whence)
         return -ESPIPE;
     if (whence != SEEK_SET && whence != SEEK_CUR && whence != SEEK_END)
         return -EINVAL;
-    bool locked = lock_offset(file);
+    int locked = lock_offset(file);
+    if (locked < 0)
+        return locked;
     int64_t base = whence == SEEK_SET ? 0 : (int64_t)file->offset;
     long err = whence == SEEK_END ? inode_lock(file->inode) : 0;
     if (err == 0 && whence == SEEK_END) {

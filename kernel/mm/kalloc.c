@@ -167,13 +167,23 @@ HOT static struct free_frame *take_free_frame(void)
 
 /* ---- The interface */
 
+#ifdef DEBUG
+bool alloc_fails_now(void)
+{
+    struct task *self = current();
+    if (LIKELY(self->fail_alloc_at == 0) || --self->fail_alloc_at != 0)
+        return false;
+    self->alloc_was_failed = true;
+    return true;
+}
+#endif
+
 static HOT void *alloc_frame(bool promised)
 {
     irq_push();
 #ifdef DEBUG
     KASSERT(!lock_held_from(RANK_FS));                  /* the shrinker takes such locks */
-    struct task *self = current();                      /* T-2: the n-th allocation of the chosen task fails */
-    if (UNLIKELY(self->fail_alloc_at != 0) && --self->fail_alloc_at == 0) {
+    if (alloc_fails_now()) {
         irq_pop();
         return NULL;
     }

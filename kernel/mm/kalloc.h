@@ -33,6 +33,14 @@ MUST_CHECK void *alloc_page_raw(void);
  * which the others may not (commit.h). */
 MUST_CHECK void *alloc_promised_page_raw(void);
 
+/* alloc_fails_now -- T-2, debug builds: must this allocation of a frame or of a small object fail? failalloc() chose which
+ * one of the current task's. */
+#ifdef DEBUG
+bool alloc_fails_now(void);
+#else
+static inline bool alloc_fails_now(void) { return false; }
+#endif
+
 /* page_of -- the descriptor of a frame; anything else is a panic. Inline, like the counting below: fork and exit do this
  * for every page of a task. */
 struct frame_table { struct page *pages; uintptr_t first, bytes; };     /* pages[0] describes the frame at `first` */

@@ -42,6 +42,8 @@ static struct slab *slab_create(struct slab_cache *cache)
 
 void *slab_alloc(struct slab_cache *cache)
 {
+    if (alloc_fails_now())
+        return NULL;
     acquire(&cache->lock);
     if (cache->partial.next == NULL)
         list_init(&cache->partial);                     /* first use: SLAB_CACHE cannot name itself */

@@ -3,15 +3,17 @@
  *
  * Owns:     struct vm, its areas and its page table.
  * Locks:    vm->lock. Frames, tables and promises are taken under it; nothing suspends.
- * Not here: the format of an entry (arch/), user pointers in system calls (usercopy.c), what a failed fault means for
- *           the task (sys/trap.c).
+ * Not here: the format of an entry (arch/), malloco's blocks (malloco.c), user pointers in system calls (usercopy.c), who
+ *           goes when memory ends (task/oom.c), what a failed fault means for the task (sys/trap.c).
  *
- * The page-fault path: trap.S -> sys/trap.c -> vm_fault() -> make_present() -> map_fresh() or break_cow().
+ * The page-fault path: trap.S -> sys/trap.c -> vm_fault() -> make_present() -> map_fresh() or break_cow(); without a frame
+ * -> task/oom.c, and again.
  */
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/commit.h"
 #include "mm/kalloc.h"
+#include "mm/malloco.h"
 #include "mm/slab.h"
 #include "mm/vm.h"
 
@@ -19,10 +21,12 @@ static struct slab_cache vm_cache = SLAB_CACHE("vm", struct vm);
 static struct slab_cache area_cache = SLAB_CACHE("area", struct area);
 struct spinlock kernel_map_lock = SPINLOCK_INIT("kernel map", RANK_VM);
 struct vm_counters vm_counters;
+static bool (*make_room)(uintptr_t va, unsigned attempt);
 
 static void count(uint64_t *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
 
 void init_vm(void) { map_kernel_memory(); }
+void vm_set_shortage_hook(bool (*hook)(uintptr_t va, unsigned attempt)) { make_room = hook; }
 
 /* ---- Areas */
 
@@ -64,8 +68,7 @@ HOT struct area *vm_find_area(struct vm *vm, uintptr_t va)
     return NULL;
 }
 
-/* insert_area -- vm->lock held, or nobody else knows the vm. */
-static int insert_area(struct vm *vm, uintptr_t start, uintptr_t end, enum area_kind kind, unsigned access, unsigned flags)
+int vm_insert_area(struct vm *vm, uintptr_t start, uintptr_t end, enum area_kind kind, unsigned access, unsigned flags)
 {
     struct area *before;                                /* from the end: a heap that grows is near it */
     if (start >= end || ((start | end) & PAGE_MASK) != 0 || !vm_range_ok(start, end - start))
@@ -82,7 +85,8 @@ static int insert_area(struct vm *vm, uintptr_t start, uintptr_t end, enum area_
     *a = (struct area){ .start = start, .end = end, .kind = (uint8_t)kind, .access = (uint8_t)access,
                         .flags = (uint8_t)flags };
     list_push_front(&before->link, &a->link);           /* behind `before`, or first of all */
-    vm->reserved += pages_of(a);
+    if (kind != AREA_REGION)
+        vm->reserved += pages_of(a);                    /* malloco counts what it grants */
     return 0;
 }
 
@@ -92,7 +96,7 @@ int vm_add_area(struct vm *vm, uintptr_t start, uintptr_t end, enum area_kind ki
     acquire(&vm->lock);
     int err = commit_charge(charge);
     if (err == 0) {
-        err = insert_area(vm, start, end, kind, access, flags);
+        err = vm_insert_area(vm, start, end, kind, access, flags);
         if (err != 0)
             commit_release(charge);
     }
@@ -123,9 +127,9 @@ struct run { pte_t *first; unsigned length; uintptr_t va; };
 static bool next_run(pte_t *root, uintptr_t *va, uintptr_t end, struct run *run)
 {
     while (*va < end) {
-        uintptr_t boundary = (*va & ~(pt_span(1) - 1)) + pt_span(1);
-        uintptr_t stop = MIN(boundary, end);
-        pte_t *table = leaf_table(root, va_of(*va), false);
+        uintptr_t span;
+        pte_t *table = leaf_table_seek(root, va_of(*va), &span);
+        uintptr_t stop = MIN((*va & ~(span - 1)) + span, end);
         run->va = *va;
         *va = stop;
         if (table != NULL) {
@@ -217,11 +221,14 @@ HOT static int make_present(struct vm *vm, uintptr_t va, unsigned access, bool *
     if ((area->access & access) == 0)
         return -EFAULT;
 
-    pte_t *table = leaf_table(vm->space.root, va_of(va), true);
+    bool may_appear = area->kind != AREA_REGION || malloco_state(vm, va) == BLOCK_ACTIVE;
+    pte_t *table = leaf_table(vm->space.root, va_of(va), may_appear);
     if (table == NULL)
-        return -ENOMEM;
+        return may_appear ? -ENOMEM : -EFAULT;
     pte_t *entry = &table[pt_index(va, 0)];
     if (!pte_valid(*entry)) {
+        if (!may_appear)
+            return -EFAULT;
         err = map_fresh(vm, area, entry);
         if (err != 0)
             leaf_table_release(vm->space.root, va_of(va), vm->space.cpus);     /* perhaps made for nothing */
@@ -238,57 +245,75 @@ HOT static int make_present(struct vm *vm, uintptr_t va, unsigned access, bool *
 
 int vm_ensure(struct vm *vm, uintptr_t va, unsigned access)
 {
-    bool was_there = false;
-    acquire(&vm->lock);
-    int err = make_present(vm, PAGE_DOWN(va), access, &was_there);
-    release(&vm->lock);
-    return err;
+    for (unsigned attempt = 0; ; attempt++) {
+        bool was_there;
+        acquire(&vm->lock);
+        int err = malloco_state(vm, va) == BLOCK_MARKED ? -EFAULT : make_present(vm, PAGE_DOWN(va), access, &was_there);
+        release(&vm->lock);
+        if (LIKELY(err != -ENOMEM) || !make_room(va, attempt))
+            return err;
+    }
 }
 
 HOT int vm_fault(struct vm *vm, uintptr_t va, unsigned access)
 {
-    bool was_there = false;
-    acquire(&vm->lock);
-    int err = make_present(vm, PAGE_DOWN(va), access, &was_there);
-    if (was_there)
-        flush_local();          /* M5: another path was faster, or this hart kept an old entry. Just retry. */
-    release(&vm->lock);
-    return err;
+    for (unsigned attempt = 0; ; attempt++) {
+        bool was_there = false;
+        acquire(&vm->lock);
+        int err = make_present(vm, PAGE_DOWN(va), access, &was_there);
+        if (was_there)
+            flush_local();      /* M5: another path was faster, or this hart kept an old entry. Just retry. */
+        release(&vm->lock);
+        if (LIKELY(err != -ENOMEM) || !make_room(va, attempt))
+            return err;
+    }
 }
 
 void *vm_page(struct vm *vm, uintptr_t va)
 {
-    if (vm_ensure(vm, va, PTE_READ) != 0)
-        return NULL;
-    return pte_frame(*leaf_find(vm->space.root, va_of(va)));
+    bool was_there;
+    acquire(&vm->lock);
+    int err = make_present(vm, PAGE_DOWN(va), PTE_READ, &was_there);
+    release(&vm->lock);
+    return err != 0 ? NULL : pte_frame(*leaf_find(vm->space.root, va_of(va)));
 }
 
 /* ---- Taking back */
 
-void vm_unmap_range(struct vm *vm, uintptr_t start, uintptr_t end)
+size_t vm_clear_pages(struct vm *vm, uintptr_t start, uintptr_t end)
 {
     struct run run;
-    size_t dropped = 0;
-
+    size_t cleared = 0;
     for (uintptr_t va = start; next_run(vm->space.root, &va, end, &run); )
         for (unsigned i = 0; i < run.length; i++)
             if (pte_valid(run.first[i])) {
                 run.first[i] = pte_invalidate(run.first[i]);    /* M1: clear, remembering the frame ... */
-                dropped++;
+                cleared++;
             }
-    if (dropped == 0)
+    return cleared;
+}
+
+void vm_free_cleared(struct vm *vm, uintptr_t start, uintptr_t end, size_t cleared)
+{
+    struct run run;
+    if (cleared == 0)
         return;
     shoot_down(vm);                                             /* ... fence wherever it may live ... */
     for (uintptr_t va = start; next_run(vm->space.root, &va, end, &run); ) {
         for (unsigned i = 0; i < run.length; i++)
-            if (!pte_none(run.first[i])) {
+            if (!pte_valid(run.first[i]) && !pte_none(run.first[i])) {
                 free_page(pte_frame(run.first[i]));             /* ... and only then free */
                 run.first[i].bits = 0;
                 table_page(run.first)->entries--;
             }
         leaf_table_release(vm->space.root, va_of(run.va), vm->space.cpus);
     }
-    vm->resident -= dropped;
+    vm->resident -= cleared;
+}
+
+void vm_unmap_range(struct vm *vm, uintptr_t start, uintptr_t end)
+{
+    vm_free_cleared(vm, start, end, vm_clear_pages(vm, start, end));
 }
 
 /* free_range -- the same for an address space that no CPU has loaded: no fence, one pass. */
@@ -313,6 +338,8 @@ void vm_free(struct vm *vm)
 {
     struct area *a, *next;
     KASSERT(vm->space.cpus == 0);
+    acquire(&vm->lock);         /* nobody finds this vm any more; whoever did (sweeper, statistics) is done with it now */
+    release(&vm->lock);
     list_for_each_safe(a, next, &vm->areas, link) {
         free_range(vm, a->start, a->end);
         if (a->flags & AREA_CHARGED)
@@ -355,8 +382,10 @@ static int copy_areas(struct vm *child, struct vm *parent)
             copy->flags = 0;                            /* so that vm_free() releases what was charged, not more */
             return -ENOMEM;
         }
-        child->reserved += pages_of(a);
     }
+    if (parent->region.pages_granted > 0)
+        child->region = parent->region;
+    child->reserved = parent->reserved;
     child->heap_start = parent->heap_start;
     child->brk = parent->brk;
     return 0;
@@ -438,7 +467,7 @@ static int extend_heap(struct vm *vm, uintptr_t from, uintptr_t to, unsigned fla
         return resize_area(vm, last, last->start, to);
     int err = (flags & AREA_CHARGED) ? commit_charge((to - from) >> PAGE_SHIFT) : 0;
     if (err == 0) {
-        err = insert_area(vm, from, to, AREA_HEAP, PTE_READ | PTE_WRITE, flags);
+        err = vm_insert_area(vm, from, to, AREA_HEAP, PTE_READ | PTE_WRITE, flags);
         if (err != 0 && (flags & AREA_CHARGED))
             commit_release((to - from) >> PAGE_SHIFT);
     }
@@ -480,11 +509,66 @@ long vm_grow_heap(struct vm *vm, intptr_t delta, bool lazy)
     return result;
 }
 
+/* ---- What others are told */
+
 int vm_oom_score(struct vm *vm, int adj)
 {
-    acquire(&vm->lock);
     long held = (long)(vm->resident + pagetable_pages(vm->space.root));
-    release(&vm->lock);
     long score = adj + 1000 * held / (long)frames_total();
     return (int)(score < 0 ? 0 : MIN(score, 1000));
+}
+
+static size_t count_present(struct vm *vm, uintptr_t start, uintptr_t end)
+{
+    struct run run;
+    size_t present = 0;
+    for (uintptr_t va = start; next_run(vm->space.root, &va, end, &run); )
+        for (unsigned i = 0; i < run.length; i++)
+            present += pte_valid(run.first[i]);
+    return present;
+}
+
+bool vm_describe_area(struct vm *vm, uintptr_t after, struct area_info *info)
+{
+    struct area *a = vm->hint;                          /* who asks for all of them asks in turn */
+    if (a == NULL || a->end > after)
+        a = list_entry(vm->areas.next, struct area, link);
+    for (; &a->link != &vm->areas; a = list_entry(a->link.next, struct area, link))
+        if (a->end > after) {
+            vm->hint = a;
+            *info = (struct area_info){
+                .start = a->start, .end = a->end, .kind = a->kind,
+                .access = ((a->access & PTE_READ) ? AREA_READ : 0) | ((a->access & PTE_WRITE) ? AREA_WRITE : 0)
+                        | ((a->access & PTE_EXEC) ? AREA_EXEC : 0),
+                .reserved_pages = a->kind == AREA_REGION ? vm->region.pages_granted : pages_of(a),
+                .resident_pages = count_present(vm, a->start, a->end),
+            };
+            return true;
+        }
+    return false;
+}
+
+static uint8_t describe_page(struct vm *vm, uintptr_t va)
+{
+    struct area *a = vm_find_area(vm, va);
+    if (a == NULL)
+        return 0;
+    unsigned bits = a->kind == AREA_REGION ? malloco_describe(vm, va) : PAGE_IS_GRANTED;
+    pte_t *entry = leaf_find(vm->space.root, va_of(va));
+    if (entry == NULL || !pte_valid(*entry))
+        return (uint8_t)bits;
+    bits |= PAGE_IS_RESIDENT;
+    if (page_refs(pte_frame(*entry)) > 1)
+        bits |= PAGE_IS_SHARED;
+    if (pte_flags(*entry) & PTE_COW)
+        bits |= PAGE_IS_COW;
+    if (pte_writable(*entry))
+        bits |= PAGE_IS_WRITABLE;
+    return (uint8_t)bits;
+}
+
+void vm_describe_pages(struct vm *vm, uintptr_t va, uint8_t *states, size_t npages)
+{
+    for (size_t i = 0; i < npages; i++)
+        states[i] = describe_page(vm, va + i * PAGE_SIZE);
 }

@@ -6,10 +6,9 @@
 #ifndef MM_VM_H
 #define MM_VM_H
 
+#include "abi/memstat.h"
 #include "arch/arch.h"
 #include "sched/sched.h"
-
-enum area_kind { AREA_IMAGE, AREA_HEAP, AREA_STACK, AREA_TAMALLOC };
 
 #define AREA_CHARGED 1u                 /* its pages were promised: see commit.h */
 #define AREAS_INSIDE 16                 /* the first areas live inside struct vm; further ones come from a slab */
@@ -22,6 +21,15 @@ struct area {
     uint8_t     flags;                  /* AREA_* */
 };
 
+/* malloco's blocks in REGION, one bit a page (malloco.c). A page is FREE when not granted, MARKED when marked, else ACTIVE. */
+#define REGION_PAGES ((REGION_END - REGION_BASE) >> PAGE_SHIFT)
+struct region {
+    uint32_t granted[REGION_PAGES / 32];
+    uint32_t first[REGION_PAGES / 32];  /* a block begins here */
+    uint32_t marked[REGION_PAGES / 32]; /* chau() was called: the next sweep takes it */
+    uint32_t pages_granted, pages_marked;
+};
+
 struct vm {
     struct address_space space;         /* root and the CPUs that have it loaded */
     struct spinlock lock;               /* all that follows, and the page table */
@@ -30,7 +38,8 @@ struct vm {
     uintptr_t     heap_start;           /* page-aligned, behind the image */
     uintptr_t     brk;                  /* end of the heap as the program sees it: any byte */
     size_t        resident;             /* present user pages; a shared frame counts in each sharer */
-    size_t        reserved;             /* pages of all areas */
+    size_t        reserved;             /* pages of all areas, of REGION only those granted */
+    struct region region;
     unsigned      inside_used;          /* bit map of areas_inside */
     struct area   areas_inside[AREAS_INSIDE];
 };
@@ -56,29 +65,44 @@ MUST_CHECK struct vm *vm_fork(struct vm *parent);
 /* vm_add_area -- grant [start, end). 0, -ENOMEM, -EINVAL (overlaps, or outside user space). */
 MUST_CHECK int vm_add_area(struct vm *vm, uintptr_t start, uintptr_t end, enum area_kind kind, unsigned access,
                            unsigned flags);
+MUST_CHECK int vm_insert_area(struct vm *vm, uintptr_t start, uintptr_t end, enum area_kind kind, unsigned access,
+                              unsigned flags);                  /* the same without the charge; vm->lock held */
 struct area *vm_find_area(struct vm *vm, uintptr_t va);         /* vm->lock held; NULL: not granted */
 
-/* vm_fault -- make one page usable for `access` (one of PTE_READ, PTE_WRITE, PTE_EXEC), whoever asks.
- *   returns  0: retry the access; -EFAULT: not granted, or not for this; -ENOMEM: granted, and there is no frame
- *   context  no lock of rank RANK_VM or below; never suspends */
+/* vm_fault -- make one page usable for `access` (one of PTE_READ, PTE_WRITE, PTE_EXEC), whoever asks. When there is no frame
+ * for it the shortage hook makes room, which may end a task and takes until that one is gone.
+ *   returns  0: retry the access; -EFAULT: not granted, or not for this; -ENOMEM: no frame, and the caller is to end
+ *   context  task; no spinlock, and no sleep lock that a task waits for which cannot be killed meanwhile
+ * vm_ensure -- as vm_fault(), for a page that is probably there already (no fence then) and shall stay until the call is
+ * over: a page that the sweeper may take is -EFAULT. */
 MUST_CHECK int vm_fault(struct vm *vm, uintptr_t va, unsigned access);
-
-/* vm_ensure -- as vm_fault(), for a page that is probably there already: no fence then. */
 MUST_CHECK int vm_ensure(struct vm *vm, uintptr_t va, unsigned access);
+
+/* vm_set_shortage_hook -- upcall (mm -> task): no frame for the current task's touch of va. True: something was freed, try
+ * again; false: the current task is to end. `attempt` counts from 0. */
+void vm_set_shortage_hook(bool (*make_room)(uintptr_t va, unsigned attempt));
 
 /* vm_page -- exec: the frame behind `va`, made present like by a read; NULL: not granted, or no memory. The caller is the
  * only user of this vm and may write the frame. */
 MUST_CHECK void *vm_page(struct vm *vm, uintptr_t va);
 
-/* vm_unmap_range -- drop all pages of [start, end) in M1's order; areas are not changed. vm->lock held. */
+/* vm_unmap_range -- drop all pages of [start, end) in M1's order; areas are not changed. vm->lock held. Where several ranges
+ * go, one fence is enough: vm_clear_pages for each (how many it cleared), then vm_free_cleared once over all. */
 void vm_unmap_range(struct vm *vm, uintptr_t start, uintptr_t end);
+MUST_CHECK size_t vm_clear_pages(struct vm *vm, uintptr_t start, uintptr_t end);
+void vm_free_cleared(struct vm *vm, uintptr_t start, uintptr_t end, size_t cleared);
 
 /* vm_grow_heap -- move the end of the heap by delta bytes. lazy: not charged (overcommit).
  * Returns the old end, or -ENOMEM, -EINVAL (below its start); nothing changed then. */
 MUST_CHECK long vm_grow_heap(struct vm *vm, intptr_t delta, bool lazy);
 
-/* vm_oom_score -- R004-4: adj + permille of all frames that this address space holds, clamped to 0..1000. */
+/* vm_oom_score -- R004-4: adj + permille of all frames that this address space holds, clamped to 0..1000. vm->lock held. */
 int vm_oom_score(struct vm *vm, int adj);
+
+/* vm_describe_area -- the first area that ends after `after`; false: none. vm_describe_pages -- one byte of PAGE_IS_* bits for
+ * each of `npages` pages from va on. vm->lock held. */
+bool vm_describe_area(struct vm *vm, uintptr_t after, struct area_info *info);
+void vm_describe_pages(struct vm *vm, uintptr_t va, uint8_t *states, size_t npages);
 
 /* vm_range_ok -- may a user program own all of [va, va + nbytes)? Only a check of numbers. */
 static inline bool vm_range_ok(uintptr_t va, size_t nbytes)

@@ -36,7 +36,10 @@ void sched_set_stack_release(void (*release)(struct task *t)) { release_stack = 
 HOT static void enqueue(struct cpu *c, struct task *t)
 {
     acquire(&c->rq_lock);
-    list_push_back(&c->rq, &t->run_link);
+    if (t->urgent)
+        list_push_front(&c->rq, &t->run_link);
+    else
+        list_push_back(&c->rq, &t->run_link);
     c->rq_length++;
     release(&c->rq_lock);
 }

@@ -56,6 +56,8 @@ struct task {
     struct list      zombies;           /* [f] dead and not yet waited for */
     struct list      sibling;           /* [f] on the parent's children or zombies */
     bool             expendable;        /* [c] a kernel task whose own fault ends it and nothing else */
+    bool             urgent;            /* [s] goes ahead of the others in a run queue */
+    bool             leaving;           /* [t] it gave up its address space for good; ZOMBIE soon */
     bool             claimed;           /* [f] a waiter is waiting for just this task */
     int              exit_code;         /* [f] meaningful when ZOMBIE */
 
@@ -69,6 +71,7 @@ struct task {
     unsigned         locks_held;        /* [s] */
     struct { const void *lock; const char *name; uint16_t rank; } held[LOCKS_HELD_MAX];
     uint64_t         fail_alloc_at;     /* [s] T-2: fail this many-th allocation from now; 0: never */
+    bool             alloc_was_failed;  /* [s] T-2: it happened, and no out-of-memory decision was made of it yet */
 #endif
 };
 

@@ -14,19 +14,26 @@ void sleeplock_init(struct sleeplock *lock, const char *name, enum lock_rank ran
     lock->name = name;
 }
 
-HOT void sleep_acquire(struct sleeplock *lock)
+HOT static int take(struct sleeplock *lock, enum wait_mode mode)
 {
+    int err = 0;
     acquire(&lock->guard);
     KASSERT(lock->holder != current());
-    while (lock->holder != NULL) {
+    while (lock->holder != NULL && err == 0) {
         lock->waiters++;
-        (void)suspend(lock, &lock->guard, WAIT_FIRM);   /* firm waits are never interrupted */
+        err = suspend(lock, &lock->guard, mode);
         lock->waiters--;
     }
-    lock->holder = current();
+    if (err == 0)
+        lock->holder = current();
     release(&lock->guard);
-    lock_note_taken(lock, lock->rank, lock->name);
+    if (err == 0)
+        lock_note_taken(lock, lock->rank, lock->name);
+    return err;
 }
+
+void sleep_acquire(struct sleeplock *lock) { (void)take(lock, WAIT_FIRM); }     /* firm waits are never interrupted */
+int sleep_acquire_killable(struct sleeplock *lock) { return take(lock, WAIT_KILLABLE); }
 
 bool sleep_try_acquire(struct sleeplock *lock)
 {

@@ -15,6 +15,7 @@ struct sleeplock {
 
 void sleeplock_init(struct sleeplock *lock, const char *name, enum lock_rank rank);
 void sleep_acquire(struct sleeplock *lock);
+MUST_CHECK int sleep_acquire_killable(struct sleeplock *lock);  /* 0, or -EINTR: killed while waiting, not taken */
 MUST_CHECK bool sleep_try_acquire(struct sleeplock *lock);
 void sleep_release(struct sleeplock *lock);
 bool sleep_held(const struct sleeplock *lock);          /* by the current task */

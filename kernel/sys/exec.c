@@ -216,8 +216,7 @@ static long exec(const char *path, const struct arguments *args)
         vm_free(vm);
         return argc;
     }
-    task_set_name(self, path);
-    task_change_space(vm);
+    task_change_program(vm, path);
     fp_release(self);
     instruction_fence();
     frame_init(task_frame(self), va_of(entry), va_of(sp), (uintptr_t)argc, argv);

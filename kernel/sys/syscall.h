@@ -14,12 +14,7 @@
  * Returns argc, or a negative errno and nothing changed. See exec.c. */
 MUST_CHECK long exec_path(const char *path, const char *const *argv);
 
-/* Why a page could not be had: kills a task with one oom: line. */
-void out_of_memory(struct task *toucher, uintptr_t va);
-
 /* symbol_name -- the function that holds pc, and how far into it; NULL: none. */
 const char *symbol_name(uintptr_t pc, uintptr_t *offset);
-
-extern uint64_t evictions;              /* tasks killed for a bad access or for lack of memory; atomic */
 
 #endif

@@ -11,14 +11,6 @@
 #include "sys/syscall.h"
 #include "task/task.h"
 
-uint64_t evictions;
-
-static void evict(struct task *t)
-{
-    __atomic_fetch_add(&evictions, 1, __ATOMIC_RELAXED);
-    task_kill(t);
-}
-
 static void report_fault(const struct trap_frame *tf, const struct trap *trap)
 {
     struct task *self = current();
@@ -26,25 +18,13 @@ static void report_fault(const struct trap_frame *tf, const struct trap *trap)
            trap->cause, (unsigned long)trap->error, (unsigned long)trap->address, (unsigned long)frame_pc(tf));
 }
 
-void out_of_memory(struct task *toucher, uintptr_t va)
-{
-    int score = vm_oom_score(vm_of(toucher), toucher->oom_adj);
-    printk("oom: pid=%d name=%s score=%d va=0x%lx toucher=%d -> killed\n", toucher->pid, toucher->name, score,
-           (unsigned long)va, toucher->pid);
-    evict(toucher);
-}
-
 /* provide_page -- may the access be retried? */
 HOT static bool provide_page(const struct trap *trap)
 {
-    struct task *self = current();
-    struct vm *vm = vm_of(self);
+    struct vm *vm = vm_of(current());
     if (vm == NULL || !vm_range_ok(trap->address, 1))
         return false;
-    int err = vm_fault(vm, trap->address, trap->access);
-    if (err == -ENOMEM)
-        out_of_memory(self, trap->address);
-    return err == 0;
+    return vm_fault(vm, trap->address, trap->access) == 0;
 }
 
 /* An interrupt may have made somebody runnable, or the time slice is over. */
@@ -73,7 +53,7 @@ HOT void trap_from_user(struct trap_frame *tf, const struct trap *trap)
         /* fall through */
     default:
         report_fault(tf, trap);
-        evict(current());
+        task_evict(current());
     }
 }
 

@@ -12,8 +12,8 @@
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/kalloc.h"
+#include "mm/malloco.h"
 #include "mm/slab.h"
-#include "mm/vm.h"
 #include "sched/clock.h"
 #include "task/task.h"
 #include "task/internal.h"
@@ -32,6 +32,7 @@ static unsigned     live, limit;        /* tasks that are not ZOMBIE, and how ma
 static unsigned     present;            /* descriptors, zombies counted */
 static struct task *init_task;
 static bool         verbose;
+uint64_t evictions;
 
 static struct files *(*copy_files)(struct files *);
 static void (*release_files)(struct files *);
@@ -64,6 +65,7 @@ void task_init(void)
         printk("maxtasks: %u is the nearest that works\n", limit);
     verbose = option("verbose", buf, sizeof(buf));
     clock_set_seed(option_number("seed", 0));
+    oom_init();
 }
 
 /* task_create -- a descriptor with a kernel stack, known to nobody yet. NULL and *error: -EAGAIN or -ENOMEM. */
@@ -117,15 +119,6 @@ struct task *task_new_idle(unsigned number)
     return idle;
 }
 
-void task_set_name(struct task *t, const char *path)
-{
-    const char *name = path;
-    for (const char *s = path; *s != '\0'; s++)
-        if (*s == '/' && s[1] != '\0')
-            name = s + 1;
-    copy_string(t->name, name, sizeof(t->name));
-}
-
 /* ---- The table of all tasks. tasks_lock is held. */
 
 static struct task *find(int pid)
@@ -135,6 +128,8 @@ static struct task *find(int pid)
         t = t->pid_next;
     return t;
 }
+
+static bool is_user_task(const struct task *t) { return t->entry == NULL || t == init_task; }
 
 /* next_pid -- ascending; after 2^31 - 1 the numbers begin again and those in use are skipped. */
 static int next_pid(void)
@@ -175,6 +170,18 @@ int task_publish(struct task *t, struct task *parent)
     release(&family_lock);
     task_make_runnable(t);
     return pid;
+}
+
+/* next_task -- the first one with a pid > after. It costs no walk as long as `after` itself is still there. */
+static struct task *next_task(int after)
+{
+    struct task *t = find(after);
+    if (t != NULL)
+        return t->all_link.next == &all_tasks ? NULL : list_entry(t->all_link.next, struct task, all_link);
+    list_for_each(t, &all_tasks, all_link)
+        if (t->pid > after)
+            return t;
+    return NULL;
 }
 
 static void unpublish(struct task *t)
@@ -247,20 +254,32 @@ int task_start_init(void (*body)(void *), void *argument)
 
 /* ---- The end */
 
-/* leave_space -- others look at a task's address space under tasks_lock only. */
-static struct vm *leave_space(struct address_space *next)
+/* leave_space -- others look at a task's address space and name under tasks_lock only. */
+static struct vm *leave_space(struct address_space *next, const char *name)
 {
     struct task *self = current();
     struct vm *old = vm_of(self);
     acquire(&tasks_lock);
     sched_use_space(next);
+    self->leaving = next == NULL;
+    if (name != NULL)
+        copy_string(self->name, name, sizeof(self->name));
     release(&tasks_lock);
     return old;
 }
 
-void task_change_space(struct vm *vm)
+static const char *last_component(const char *path)
 {
-    struct vm *old = leave_space(&vm->space);
+    const char *name = path;
+    for (const char *s = path; *s != '\0'; s++)
+        if (*s == '/' && s[1] != '\0')
+            name = s + 1;
+    return name;
+}
+
+void task_change_program(struct vm *vm, const char *path)
+{
+    struct vm *old = leave_space(&vm->space, last_component(path));
     if (old != NULL)
         vm_free(old);
 }
@@ -297,7 +316,7 @@ void terminate(int code)
         release_files(self->files);
         self->files = NULL;
     }
-    struct vm *vm = leave_space(NULL);
+    struct vm *vm = leave_space(NULL, NULL);
     if (vm != NULL)
         vm_free(vm);
     fp_release(self);
@@ -381,9 +400,87 @@ int wait_for_task(int pid, int *code)
     return reap(t, code);
 }
 
+/* It becomes a ZOMBIE under family_lock, after its memory was freed, and wakes who waits for it: no end is missed. */
+int task_await_end(int pid)
+{
+    int err = 0;
+    acquire(&family_lock);
+    while (err == 0) {
+        acquire(&tasks_lock);
+        struct task *t = find(pid);
+        release(&tasks_lock);
+        if (t == NULL || t->state == ZOMBIE)
+            break;
+        err = suspend(t, &family_lock, WAIT_KILLABLE);
+    }
+    release(&family_lock);
+    return err;
+}
+
+/* ---- Looking at the memory of others. vm->lock is taken before tasks_lock is dropped, so a task that leaves its address
+ * space meanwhile waits for us in vm_free(): nothing else keeps it. */
+
+bool task_next_space(struct space_found *found, int after, bool only_marked)
+{
+    struct task *t;
+    acquire(&tasks_lock);
+    for (t = next_task(after); t != NULL; t = next_task(t->pid)) {
+        struct vm *vm = is_user_task(t) ? vm_of(t) : NULL;
+        if (vm == NULL || (only_marked && __atomic_load_n(&vm->region.pages_marked, __ATOMIC_RELAXED) == 0))
+            continue;
+        *found = (struct space_found){ .task = t, .vm = vm, .pid = t->pid, .oom_adj = t->oom_adj,
+                                       .is_init = t == init_task };
+        copy_string(found->name, t->name, sizeof(found->name));
+        acquire(&vm->lock);
+        break;
+    }
+    release(&tasks_lock);
+    return t != NULL;
+}
+
+bool task_find_space(struct space_found *found, int pid)
+{
+    if (pid == 0)
+        pid = current()->pid;
+    if (pid < 0 || !task_next_space(found, pid - 1, false))
+        return false;
+    if (found->pid == pid)
+        return true;
+    release(&found->vm->lock);
+    return false;
+}
+
+int task_leaving(void)
+{
+    struct task *t;
+    int pid = 0;
+    acquire(&tasks_lock);
+    list_for_each(t, &all_tasks, all_link)
+        if (t->leaving && t->state != ZOMBIE)
+            pid = t->pid;
+    release(&tasks_lock);
+    return pid;
+}
+
 /* ---- Kill and groups */
 
-static bool is_user_task(const struct task *t) { return t->entry == NULL || t == init_task; }
+void task_evict(struct task *t)
+{
+    __atomic_fetch_add(&evictions, 1, __ATOMIC_RELAXED);
+    task_kill(t);
+}
+
+void task_kill_for_memory(int pid, int score, uintptr_t va)
+{
+    acquire(&tasks_lock);
+    struct task *t = find(pid);
+    if (t != NULL && t->state != ZOMBIE && !t->killed) {
+        printk("oom: pid=%d name=%s score=%d va=0x%lx toucher=%d -> killed\n", pid, t->name, score, (unsigned long)va,
+               current()->pid);
+        task_evict(t);
+    }
+    release(&tasks_lock);
+}
 
 int task_kill_pid(int pid)
 {
@@ -447,8 +544,12 @@ static void fill_row(struct task_info *row, struct task *t)
     row->kernel_only = !is_user_task(t);
     uint64_t time = t->cpu_time + (t->on_cpu ? clock_now() - t->started_at : 0);
     row->cpu_time_us = time / (machine.clock_hz / 1000000);
-    row->reserved_kb = vm != NULL ? vm->reserved * (PAGE_SIZE / 1024) : 0;
-    row->resident_kb = vm != NULL ? vm->resident * (PAGE_SIZE / 1024) : 0;
+    if (vm != NULL) {
+        acquire(&vm->lock);
+        row->reserved_kb = vm->reserved * (PAGE_SIZE / 1024);
+        row->resident_kb = vm->resident * (PAGE_SIZE / 1024);
+        release(&vm->lock);
+    }
     copy_string(row->name, t->name, sizeof(row->name));
 }
 
@@ -458,12 +559,8 @@ unsigned task_rows(struct task_info *rows, unsigned max, int after)
     struct task *t;
     acquire(&family_lock);              /* a parent's pid is read */
     acquire(&tasks_lock);
-    list_for_each(t, &all_tasks, all_link) {
-        if (n == max)
-            break;
-        if (t->pid > after)
-            fill_row(&rows[n++], t);
-    }
+    for (t = next_task(after); t != NULL && n < max; t = next_task(t->pid))
+        fill_row(&rows[n++], t);
     release(&tasks_lock);
     release(&family_lock);
     return n;

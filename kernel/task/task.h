@@ -36,6 +36,9 @@ NORETURN void terminate(int code);
 MUST_CHECK int wait_for_task(int pid, int *code);
 MUST_CHECK int wait_any_child(int *code);
 
+/* task_kill_for_memory -- the oom: line, unless the task was killed already or is gone, and the kill. */
+void task_kill_for_memory(int pid, int score, uintptr_t va);
+
 /* task_kill_pid -- kill one task; -ESRCH, or -EPERM for kernel tasks. task_kill_group -- every task of a group; returns
  * how many. Any context. */
 MUST_CHECK int task_kill_pid(int pid);
@@ -49,10 +52,37 @@ unsigned tasks_live(void);
 unsigned tasks_limit(void);
 void tasks_print(void);                 /* to the console, for panic and Ctrl-P */
 
-void task_set_name(struct task *t, const char *path);   /* the last component, cut to fit */
+/* task_change_program -- exec: the current task moves to `vm` and is called after the last component of `path`; its old address
+ * space is freed. */
+void task_change_program(struct vm *vm, const char *path);
 
-/* task_change_space -- exec: the current task moves to `vm`, and its old address space is freed. */
-void task_change_space(struct vm *vm);
+/* task_next_space -- the first user task with pid > after that has an address space, skipping those without MARKED blocks if
+ * `only_marked`. True: *found is filled and found->vm->lock is held, which keeps address space and descriptor; false: no more,
+ * nothing is held. No lock of rank TASKS or further down may be held. */
+struct space_found {
+    struct task *task;
+    struct vm   *vm;
+    int          pid, oom_adj;
+    bool         is_init;               /* and so never killed */
+    char         name[TASK_NAME_SIZE];
+};
+bool task_next_space(struct space_found *found, int after, bool only_marked);
+bool task_find_space(struct space_found *found, int pid);       /* just this one; 0: the caller */
+
+/* task_evict -- kill a task and count it: for a bad access, or for lack of memory. */
+void task_evict(struct task *t);
+extern uint64_t evictions;              /* atomic */
+
+/* task_await_end -- suspend until task `pid` is dead and its memory free; at once if it is. 0, or -EINTR: killed meanwhile.
+ * task_leaving -- the pid of some task that is about to free its memory; 0: none. */
+MUST_CHECK int task_await_end(int pid);
+int task_leaving(void);
+
+/* oom_init -- from now on a touch that finds no frame ends a task: see oom.c. sweeper_start -- the sweeper begins. (sweeper.c) */
+void oom_init(void);
+void sweeper_start(void);
+struct sweeper_counters { uint64_t sweeps, blocks, pages; };
+extern struct sweeper_counters sweeper_counters;                /* written by the sweeper only */
 
 /* Upcalls (task -> fs): open files at fork and at exit. */
 void task_set_file_hooks(struct files *(*copy)(struct files *), void (*release)(struct files *));

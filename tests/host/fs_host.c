@@ -239,6 +239,11 @@ void sleep_acquire(struct sleeplock *lock)
         suspend(lock, NULL, WAIT_FIRM);
     lock->holder = current();
 }
+int sleep_acquire_killable(struct sleeplock *lock)
+{
+    sleep_acquire(lock);
+    return 0;
+}
 bool sleep_try_acquire(struct sleeplock *lock)
 {
     if (lock->holder)

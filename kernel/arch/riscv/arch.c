@@ -48,33 +48,72 @@ static uint16_t asid_limit;             /* highest address-space number; the sam
 
 static pte_t table_entry(pte_t *table) { return (pte_t){ ((uintptr_t)table >> PAGE_SHIFT << 10) | PTE_V }; }
 
+/* own_middle_table -- REGION shares its gigabyte with the kernel (C1). Before an entry is added there, this address space
+ * gets a table of its own in the place of the kernel's, with the kernel's large leaves copied: what the kernel can reach
+ * stays the same, so no fence is needed. `entries` counts only what is the user's. */
+static pte_t *own_middle_table(pte_t *root, unsigned top)
+{
+    pte_t *fresh = alloc_promised_page_raw();
+    if (fresh == NULL)
+        return NULL;
+    copy_page(fresh, pte_table(kernel_pagetable[top]));
+    __atomic_store_n(&root[top].bits, table_entry(fresh).bits, __ATOMIC_RELEASE);
+    return fresh;
+}
+
+static bool is_kernels(const pte_t *root, unsigned top)
+{
+    return pte_valid(root[top]) && root[top].bits == kernel_pagetable[top].bits;
+}
+
+/* new_table -- a missing table of `level` - 1, entered into `table`, which is of `level`. NULL: no memory. */
+static pte_t *new_table(pte_t *root, vaddr_t va, pte_t *table, unsigned level)
+{
+    unsigned top = pt_index(va.addr, PT_LEVELS - 1);
+    if (level == PT_LEVELS - 2 && root != kernel_pagetable && is_kernels(root, top)) {
+        table = own_middle_table(root, top);
+        if (table == NULL)
+            return NULL;
+    }
+    pte_t *fresh = alloc_promised_page_raw();           /* perhaps on the way to a promised page */
+    if (fresh == NULL) {
+        leaf_table_release(root, va, ~0ul);             /* the levels added above it, for nothing now */
+        return NULL;
+    }
+    clear_page(fresh);
+    __atomic_store_n(&table[pt_index(va.addr, level)].bits, table_entry(fresh).bits, __ATOMIC_RELEASE);
+    page_of(table)->entries++;
+    return fresh;
+}
+
 /* walk -- the table of `level` that covers va, or NULL: absent, or there is no memory for it. */
 HOT static pte_t *walk(pte_t *root, vaddr_t va, unsigned level, bool alloc)
 {
     pte_t *table = root;
-    for (unsigned l = PT_LEVELS - 1; l > level; l--) {
-        pte_t *entry = &table[pt_index(va.addr, l)];
-        if (!pte_valid(*entry)) {
-            pte_t *fresh = alloc ? alloc_promised_page_raw() : NULL;    /* perhaps on the way to a promised page */
-            if (fresh == NULL) {
-                if (alloc)
-                    leaf_table_release(root, va, ~0ul);         /* the levels this call added above it */
-                return NULL;
-            }
-            clear_page(fresh);
-            __atomic_store_n(&entry->bits, table_entry(fresh).bits, __ATOMIC_RELEASE);
-            page_of(table)->entries++;
-            table = fresh;
-        } else if (pte_leaf(*entry)) {
-            return NULL;                                /* a large page of the kernel */
-        } else {
-            table = pte_table(*entry);
-        }
+    for (unsigned l = PT_LEVELS - 1; l > level && table != NULL; l--) {
+        pte_t entry = table[pt_index(va.addr, l)];
+        if (!pte_valid(entry))
+            table = alloc ? new_table(root, va, table, l) : NULL;
+        else
+            table = pte_leaf(entry) ? NULL : pte_table(entry);  /* a leaf here: a large page of the kernel */
     }
     return table;
 }
 
 pte_t *leaf_table(pte_t *root, vaddr_t va, bool alloc) { return walk(root, va, 0, alloc); }
+
+HOT pte_t *leaf_table_seek(pte_t *root, vaddr_t va, uintptr_t *span)
+{
+    pte_t *table = root;
+    for (unsigned l = PT_LEVELS - 1; l > 0; l--) {
+        pte_t entry = table[pt_index(va.addr, l)];
+        *span = pt_span(l);
+        if (!pte_valid(entry) || pte_leaf(entry))
+            return NULL;
+        table = pte_table(entry);
+    }
+    return table;
+}
 
 pte_t *leaf_find(pte_t *root, vaddr_t va)
 {
@@ -86,18 +125,20 @@ pte_t *leaf_find(pte_t *root, vaddr_t va)
  * way to a table as well as a translation: the same order, clear, fence, free. */
 void leaf_table_release(pte_t *root, vaddr_t va, uint64_t cpus)
 {
+    unsigned top = pt_index(va.addr, PT_LEVELS - 1);
     for (unsigned level = 0; level < PT_LEVELS - 1; level++) {
         pte_t *table = walk(root, va, level, false);
         if (table == NULL)
             continue;
-        if (page_of(table)->entries != 0)
+        if (page_of(table)->entries != 0 || (level == PT_LEVELS - 2 && is_kernels(root, top)))
             return;
-        unsigned top = pt_index(va.addr, PT_LEVELS - 1);
-        if (level == PT_LEVELS - 2 && root[top].bits == kernel_pagetable[top].bits)
-            return;                             /* every address space points to this one */
-        pte_t *parent = walk(root, va, level + 1, false);
-        parent[pt_index(va.addr, level + 1)].bits = 0;
-        page_of(parent)->entries--;
+        if (level == PT_LEVELS - 2 && top < KERNEL_LIMIT >> 30) {
+            root[top] = kernel_pagetable[top];  /* REGION's gigabyte is the kernel's alone again */
+        } else {
+            pte_t *parent = walk(root, va, level + 1, false);
+            parent[pt_index(va.addr, level + 1)].bits = 0;
+            page_of(parent)->entries--;
+        }
         if (cpus != 0)
             flush_cpus(cpus);
         free_page(table);
@@ -135,14 +176,13 @@ void unmap_page(pte_t *root, vaddr_t va, bool free_frame)
 size_t pagetable_pages(const pte_t *root)
 {
     size_t pages = 1;
-    for (unsigned i = 0; i < PT_ENTRIES; i++) {
-        if (!pte_valid(root[i]) || root[i].bits == kernel_pagetable[i].bits)
-            continue;
-        pte_t *middle = pte_table(root[i]);
-        pages++;
-        for (unsigned j = 0; j < PT_ENTRIES; j++)
-            pages += pte_valid(middle[j]) && !pte_leaf(middle[j]);
-    }
+    unsigned left = page_of(root)->entries;
+    for (unsigned i = 0; i < PT_ENTRIES && left > 0; i++)
+        if (pte_valid(root[i])) {
+            left--;
+            if (!is_kernels(root, i))
+                pages += 1u + page_of(pte_table(root[i]))->entries;     /* a middle table, and its leaf tables */
+        }
     return pages;
 }
 

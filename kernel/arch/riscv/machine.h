@@ -9,6 +9,7 @@
 #define KERNEL_LIMIT    0x100000000ul
 #define USER_BASE       0x100000000ul           /* program image, then the heap */
 #define USER_IMAGE_END  0x1000000000ul          /* where tamalloc areas begin */
+#define TASK_SIZE       0x4000000000ul          /* the most that tamalloc may be asked for: 2^38 */
 #define USER_STACK_TOP  0x3FC0000000ul
 #define USER_LIMIT      0x4000000000ul          /* one past the highest user address: 2^38 */
 #define REGION_BASE     0xA10C0000ul            /* malloco: 4 MiB */

@@ -14,6 +14,9 @@ struct stat;
 struct statfs;
 struct task_info;
 struct kcounters;
+struct area_info;
+struct process_mem_info;
+struct system_mem_summary;
 
 #define SYSCALL(nr, result, name, params) result call_##name params;
 #include "abi/syscalls.def"

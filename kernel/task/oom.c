@@ -1,0 +1,59 @@
+/*
+ * oom.c -- the end of memory: a touch found no frame, although the cache gave back what it could.
+ *
+ * The task with the highest score goes: the toucher itself, unless another one has more. init is never chosen. The toucher
+ * holds no lock, suspends until the victim's memory is free, and tries again; so each try costs one task, and at the latest the
+ * toucher is the highest itself.
+ * Locks:    one address space at a time, through task_next_space().
+ * Not here: promises, which make most shortages an error of a call instead (mm/commit.c).
+ */
+#include "mm/vm.h"
+#include "task/task.h"
+
+#define FREE_RIDES 8                    /* so often a task that ends anyway is waited for, and nobody chosen */
+
+/* choose -- the pid of who is to go, and its score. */
+static int choose(bool only_self, int *score)
+{
+    struct task *self = current();
+    struct space_found found;
+    int pid = self->pid;
+    *score = 0;
+    for (int after = 0; task_next_space(&found, after, false); after = found.pid) {
+        int its_score = vm_oom_score(found.vm, found.oom_adj);
+        bool is_self = found.task == self;
+        release(&found.vm->lock);
+        if (is_self ? its_score >= *score : its_score > *score && !found.is_init && !only_self) {
+            *score = its_score;
+            pid = found.pid;
+        }
+    }
+    return pid;
+}
+
+/* must_fail -- T-2: this allocation was made to fail; nobody else shall pay for it. */
+static bool must_fail(struct task *self)
+{
+#ifdef DEBUG
+    bool failed = self->alloc_was_failed;
+    self->alloc_was_failed = false;
+    return failed;
+#else
+    (void)self;
+    return false;
+#endif
+}
+
+static bool make_room(uintptr_t va, unsigned attempt)
+{
+    struct task *self = current();
+    bool only_self = must_fail(self);
+    int score, pid = attempt < FREE_RIDES && !only_self ? task_leaving() : 0;
+    if (pid == 0) {
+        pid = choose(only_self, &score);
+        task_kill_for_memory(pid, score, va);
+    }
+    return pid != self->pid && task_await_end(pid) == 0;
+}
+
+void oom_init(void) { vm_set_shortage_hook(make_room); }
