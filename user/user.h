@@ -44,8 +44,8 @@ void *tamalloc(size_t nbytes);                  /* a lazy area, until exit; (voi
 #define TAMALLOC_ERROR ((void *)-1)
 int   get_all_pid_stats(struct process_mem_info *rows, int max);        /* returns how many tasks there are */
 int   get_all_mem_stats(struct system_mem_summary *sum);
-int   get_mem_stats(int pid, struct process_mem_info *row);             /* pid 0: this task */
-int   arealist(int pid, struct area_info *areas, int max);              /* returns how many areas there are */
+int   get_mem_stats(int pid, struct process_mem_info *row);
+int   arealist(int pid, struct area_info *areas, int max);              /* returns how many there are; pid 0: this task */
 int   pagemap(int pid, const void *start, uint8_t *states, size_t npages);      /* PAGE_IS_* of each page */
 long  failalloc(unsigned long n);               /* debug kernels: the n-th allocation for this task fails; what was left */
 #define SBRK_ERROR ((char *)-1)

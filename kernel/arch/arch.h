@@ -88,9 +88,11 @@ bool  backtrace_step(uintptr_t *fp, uintptr_t *pc);
 uintptr_t backtrace_here(uintptr_t *pc);            /* this function's frame pointer */
 
 /* ---- User memory. Bytes left uncopied: 0 is success. Addresses were range-checked. See mm/usercopy.c.
- * arch_copy_user_string: the length without the NUL, `max` when there is none, (size_t)-1 on a fault. */
+ * arch_copy_user_string: the length without the NUL, `max` when there is none, (size_t)-1 on a fault.
+ * arch_touch_user: makes every page of the range present, and writable if `write`; their bytes stay. */
 size_t arch_copy_user(void *dst, const void *src, size_t nbytes);
 size_t arch_clear_user(void *dst, size_t nbytes);
+size_t arch_touch_user(void *start, size_t nbytes, bool write);
 size_t arch_copy_user_string(char *dst, const char *src, size_t max);
 
 /* ---- Page tables. machine.h gives PT_LEVELS, PT_ENTRIES (a power of two), pt_index(va, level) (level 0: leaves),

@@ -85,6 +85,16 @@ int chau(struct vm *vm, uintptr_t start)
     return err;
 }
 
+bool malloco_stays(struct vm *vm, uintptr_t va, size_t nbytes)
+{
+    bool stays = true;
+    acquire(&vm->lock);
+    for (uintptr_t page = PAGE_DOWN(va); page < va + nbytes; page += PAGE_SIZE)
+        stays = stays && malloco_state(vm, page) == BLOCK_ACTIVE;
+    release(&vm->lock);
+    return stays;
+}
+
 static size_t clear_marked_pages(struct vm *vm)
 {
     size_t cleared = 0, end;

@@ -30,6 +30,9 @@ static inline enum block_state malloco_state(const struct vm *vm, uintptr_t va)
 uintptr_t malloco(struct vm *vm, size_t nbytes);
 MUST_CHECK int chau(struct vm *vm, uintptr_t start);
 
+/* malloco_stays -- is all of this range of REGION in ACTIVE blocks? Then it is there until its own task calls chau() or ends. */
+bool malloco_stays(struct vm *vm, uintptr_t va, size_t nbytes);
+
 /* malloco_sweep -- free all MARKED blocks of this address space, with one fence; adds to *swept. vm->lock held. */
 struct swept { uint64_t blocks, pages; };
 void malloco_sweep(struct vm *vm, struct swept *swept);

@@ -6,8 +6,8 @@
  */
 #include "arch/arch.h"
 #include "lib/printk.h"
+#include "mm/malloco.h"
 #include "mm/usercopy.h"
-#include "mm/vm.h"
 
 HOT int copy_from_user(void *dst, vaddr_t src, size_t nbytes)
 {
@@ -69,17 +69,16 @@ long copy_string_from_user(char *dst, vaddr_t src, size_t size)
     return (long)length;
 }
 
-int user_fault_in(vaddr_t va, size_t nbytes, bool write)
+HOT int user_fault_in(vaddr_t va, size_t nbytes, bool write)
 {
-    struct vm *vm = vm_of(current());
     if (nbytes == 0)
         return 0;
-    if (vm == NULL || !vm_range_ok(va.addr, nbytes))
+    if (!vm_range_ok(va.addr, nbytes))
         return -EFAULT;
-    for (uintptr_t page = PAGE_DOWN(va.addr); page < va.addr + nbytes; page += PAGE_SIZE) {
-        int err = vm_ensure(vm, page, write ? PTE_WRITE : PTE_READ);
-        if (err != 0)
-            return err;
-    }
-    return 0;
+    if (UNLIKELY(va.addr >= REGION_BASE && va.addr < REGION_END) && !malloco_stays(vm_of(current()), va.addr, nbytes))
+        return -EFAULT;                         /* the sweeper might take it in the middle of the call */
+    user_access_begin();
+    size_t left = arch_touch_user((void *)va.addr, nbytes, write);
+    user_access_end();
+    return left == 0 ? 0 : -EFAULT;
 }

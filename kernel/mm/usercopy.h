@@ -15,8 +15,8 @@ MUST_CHECK int clear_user(vaddr_t dst, size_t nbytes);
  * Returns its length, -ENAMETOOLONG when it does not end within `size` bytes, -EFAULT. */
 MUST_CHECK long copy_string_from_user(char *dst, vaddr_t src, size_t size);
 
-/* user_fault_in -- make [va, va+nbytes) present, and writable if `write`, so that the copy that follows does not fault
- * while it must not (inside a log transaction). 0, -EFAULT, -ENOMEM. */
+/* user_fault_in -- make [va, va+nbytes) present, and writable if `write`, so that the copy that follows does not fault while it
+ * must not (under the lock of an inode, in a log transaction). 0, or -EFAULT; memory given up by chau() is no buffer any more. */
 MUST_CHECK int user_fault_in(vaddr_t va, size_t nbytes, bool write);
 
 #endif

@@ -243,18 +243,6 @@ HOT static int make_present(struct vm *vm, uintptr_t va, unsigned access, bool *
     return -EFAULT;
 }
 
-int vm_ensure(struct vm *vm, uintptr_t va, unsigned access)
-{
-    for (unsigned attempt = 0; ; attempt++) {
-        bool was_there;
-        acquire(&vm->lock);
-        int err = malloco_state(vm, va) == BLOCK_MARKED ? -EFAULT : make_present(vm, PAGE_DOWN(va), access, &was_there);
-        release(&vm->lock);
-        if (LIKELY(err != -ENOMEM) || !make_room(va, attempt))
-            return err;
-    }
-}
-
 HOT int vm_fault(struct vm *vm, uintptr_t va, unsigned access)
 {
     for (unsigned attempt = 0; ; attempt++) {

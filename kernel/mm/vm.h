@@ -72,11 +72,8 @@ struct area *vm_find_area(struct vm *vm, uintptr_t va);         /* vm->lock held
 /* vm_fault -- make one page usable for `access` (one of PTE_READ, PTE_WRITE, PTE_EXEC), whoever asks. When there is no frame
  * for it the shortage hook makes room, which may end a task and takes until that one is gone.
  *   returns  0: retry the access; -EFAULT: not granted, or not for this; -ENOMEM: no frame, and the caller is to end
- *   context  task; no spinlock, and no sleep lock that a task waits for which cannot be killed meanwhile
- * vm_ensure -- as vm_fault(), for a page that is probably there already (no fence then) and shall stay until the call is
- * over: a page that the sweeper may take is -EFAULT. */
+ *   context  task; no spinlock, and no sleep lock that a task waits for which cannot be killed meanwhile */
 MUST_CHECK int vm_fault(struct vm *vm, uintptr_t va, unsigned access);
-MUST_CHECK int vm_ensure(struct vm *vm, uintptr_t va, unsigned access);
 
 /* vm_set_shortage_hook -- upcall (mm -> task): no frame for the current task's touch of va. True: something was freed, try
  * again; false: the current task is to end. `attempt` counts from 0. */

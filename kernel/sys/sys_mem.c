@@ -66,7 +66,7 @@ long sys_get_mem_stats(struct task *self, const uintptr_t arg[])
 {
     struct process_mem_info row;
     (void)self;
-    if (!memstat_of(&row, (int)arg[0]))
+    if (arg[0] == 0 || !memstat_of(&row, (int)arg[0]))  /* no task has pid 0 */
         return -ESRCH;
     return copy_to_user(va_of(arg[1]), &row, sizeof(row));
 }
@@ -102,11 +102,12 @@ long sys_pagemap(struct task *self, const uintptr_t arg[])
     struct space_found found;
     size_t npages = arg[3];
     uintptr_t va = PAGE_DOWN(arg[1]);
-    (void)self;
     for (size_t done = 0, n; done < npages; done += n) {
         n = MIN(npages - done, sizeof(states));
         if (!vm_range_ok(va + done * PAGE_SIZE, n * PAGE_SIZE))
             return -EINVAL;
+        if (self->killed)
+            return -EINTR;
         if (!task_find_space(&found, (int)arg[0]))
             return -ESRCH;
         vm_describe_pages(found.vm, va + done * PAGE_SIZE, states, n);

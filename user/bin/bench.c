@@ -32,6 +32,7 @@ struct row {
     void      (*finish)(unsigned long size);                    /* also after a prepare that failed half-way */
     unsigned long size;
     unsigned long parts;                /* bytes or pages in one of the `times` */
+    unsigned long fixed_times;          /* 0: as many times as a sample needs */
 };
 
 /* Memory of a row comes from sbrk(), and measure() gives it back: a fork pays for all that the program has. */
@@ -266,6 +267,68 @@ static uint64_t heap_pages(unsigned long times, unsigned long step)
     return clock_ns() - start;
 }
 
+/* ---- Pages on first touch, by `count` tasks at once; together they touch times * HEAP_PAGES pages. */
+
+static bool touch_lazy_pages(unsigned long times)
+{
+    while (times-- > 0) {
+        char *memory = sbrklazy(HEAP_PAGES * PAGE);
+        if (memory == SBRK_ERROR)
+            return false;
+        write_each_page(memory, HEAP_PAGES * PAGE, PAGE);
+        if (sbrk(-HEAP_PAGES * PAGE) == SBRK_ERROR)
+            return false;
+    }
+    return true;
+}
+
+static uint64_t faults(unsigned long times, unsigned long count)
+{
+    unsigned long each = times / count + (times % count != 0);
+    int go[2], status;
+    char byte = 0;
+    bool good = true;
+
+    if (pipe(go) < 0)
+        return FAILED;
+    for (unsigned long i = 0; i < count; i++) {
+        int pid = fork();
+        if (pid == 0) {
+            close(go[1]);
+            read(go[0], &byte, 1);              /* end of file: all are there */
+            _exit(!touch_lazy_pages(each));
+        }
+        good &= pid > 0;
+    }
+    close(go[0]);
+    uint64_t start = clock_ns();
+    close(go[1]);
+    for (unsigned long i = 0; i < count; i++)
+        good &= wait(&status) > 0 && status == 0;
+    uint64_t end = clock_ns();
+    return good ? (end - start) * times / (each * count) : FAILED;
+}
+
+/* One-page blocks granted, touched, given back. When REGION is full the sweeper must come first, and that is not counted. */
+static uint64_t blocks(unsigned long times, unsigned long size)
+{
+    uint64_t total = 0, start = clock_ns();
+
+    while (times-- > 0) {
+        char *block = malloco(size);
+        if (block == NULL) {
+            total += clock_ns() - start;
+            while ((block = malloco(size)) == NULL)
+                pause(1);
+            start = clock_ns();
+        }
+        *block = 1;
+        if (chau(block) < 0)
+            return FAILED;
+    }
+    return total + clock_ns() - start;
+}
+
 /* ---- Files */
 
 #define SMALL_FILE "small"
@@ -448,30 +511,34 @@ static uint64_t console_lines(unsigned long times, unsigned long size)
 #define FILE_BYTES (8 * MIB)
 
 static const struct row rows[] = {
-    /* key               unit       prepare         sample             finish           size         parts */
-    { "null",            "ns",      NULL,           null_calls,        NULL,            0,           1 },
-    { "fork",            "ns",      NULL,           forks,             NULL,            0,           1 },
-    { "fork-4m",         "ns",      make_resident,  forks,             NULL,            4 * MIB,     1 },
-    { "fork-32m",        "ns",      make_resident,  forks,             NULL,            32 * MIB,    1 },
-    { "fork-4m-write",   "ns",      make_resident,  writing_forks,     NULL,            4 * MIB,     1 },
-    { "exec",            "ns",      NULL,           execs,             NULL,            0,           1 },
-    { "pipe-trip",       "ns",      start_echo,     round_trips,       end_echo,        0,           1 },
-    { "pipe-trip-50",    "ns",      start_echo,     round_trips,       end_echo,        50,          1 },
-    { "pipe-trip-1000",  "ns",      start_echo,     round_trips,       end_echo,        1000,        1 },
-    { "pipe-8k",         "ns/byte", make_buffer,    pipe_bytes,        NULL,            8192,        8192 },
-    { "pipe-512",        "ns/byte", make_buffer,    pipe_bytes,        NULL,            512,         512 },
-    { "heap",            "ns/page", NULL,           heap_pages,        NULL,            1,           HEAP_PAGES },
-    { "heap-sparse",     "ns/page", NULL,           heap_pages,        NULL,            16,          HEAP_PAGES },
-    { "create-sync",     "ns",      make_buffer,    files_then_sync,   NULL,            SMALL_BYTES, 1 },
-    { "create-fsync",    "ns",      make_buffer,    files_with_fsync,  NULL,            SMALL_BYTES, 1 },
-    { "write",           "ns/byte", make_buffer,    sequential_writes, close_large,     FILE_BYTES,  FILE_BYTES },
-    { "reread",          "ns/byte", open_large,     rereads,           close_large,     FILE_BYTES,  FILE_BYTES },
-    { "read-1",          "ns",      open_large,     byte_reads,        close_large,     FILE_BYTES,  1 },
-    { "open",            "ns",      fill_directory, opens,             empty_directory, 1,           1 },
-    { "open-100",        "ns",      fill_directory, opens,             empty_directory, 100,         1 },
-    { "open-10000",      "ns",      fill_directory, opens,             empty_directory, 10000,       1 },
-    { "console",         "ns/byte", NULL,           console_lines,     NULL,            0,           LINE_BYTES },
-    { "tasks",           "tasks",   start_sleepers, NULL,              end_sleepers,    2500,        1 },
+    /* key               unit       prepare         sample             finish           size         parts, fixed_times */
+    { "null",            "ns",      NULL,           null_calls,        NULL,            0,           1, 0 },
+    { "fork",            "ns",      NULL,           forks,             NULL,            0,           1, 0 },
+    { "fork-4m",         "ns",      make_resident,  forks,             NULL,            4 * MIB,     1, 0 },
+    { "fork-32m",        "ns",      make_resident,  forks,             NULL,            32 * MIB,    1, 0 },
+    { "fork-4m-write",   "ns",      make_resident,  writing_forks,     NULL,            4 * MIB,     1, 0 },
+    { "exec",            "ns",      NULL,           execs,             NULL,            0,           1, 0 },
+    { "pipe-trip",       "ns",      start_echo,     round_trips,       end_echo,        0,           1, 0 },
+    { "pipe-trip-50",    "ns",      start_echo,     round_trips,       end_echo,        50,          1, 0 },
+    { "pipe-trip-1000",  "ns",      start_echo,     round_trips,       end_echo,        1000,        1, 0 },
+    { "pipe-8k",         "ns/byte", make_buffer,    pipe_bytes,        NULL,            8192,        8192, 0 },
+    { "pipe-512",        "ns/byte", make_buffer,    pipe_bytes,        NULL,            512,         512, 0 },
+    { "heap",            "ns/page", NULL,           heap_pages,        NULL,            1,           HEAP_PAGES, 0 },
+    { "heap-sparse",     "ns/page", NULL,           heap_pages,        NULL,            16,          HEAP_PAGES, 0 },
+    { "faults",          "ns/page", NULL,           faults,            NULL,            1,           HEAP_PAGES, 0 },
+    { "faults-2",        "ns/page", NULL,           faults,            NULL,            2,           HEAP_PAGES, 0 },
+    { "faults-4",        "ns/page", NULL,           faults,            NULL,            4,           HEAP_PAGES, 0 },
+    { "malloco",         "ns",      NULL,           blocks,            NULL,            PAGE,        1, 1024 },
+    { "create-sync",     "ns",      make_buffer,    files_then_sync,   NULL,            SMALL_BYTES, 1, 0 },
+    { "create-fsync",    "ns",      make_buffer,    files_with_fsync,  NULL,            SMALL_BYTES, 1, 0 },
+    { "write",           "ns/byte", make_buffer,    sequential_writes, close_large,     FILE_BYTES,  FILE_BYTES, 0 },
+    { "reread",          "ns/byte", open_large,     rereads,           close_large,     FILE_BYTES,  FILE_BYTES, 0 },
+    { "read-1",          "ns",      open_large,     byte_reads,        close_large,     FILE_BYTES,  1, 0 },
+    { "open",            "ns",      fill_directory, opens,             empty_directory, 1,           1, 0 },
+    { "open-100",        "ns",      fill_directory, opens,             empty_directory, 100,         1, 0 },
+    { "open-10000",      "ns",      fill_directory, opens,             empty_directory, 10000,       1, 0 },
+    { "console",         "ns/byte", NULL,           console_lines,     NULL,            0,           LINE_BYTES, 0 },
+    { "tasks",           "tasks",   start_sleepers, NULL,              end_sleepers,    2500,        1, 0 },
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
@@ -480,7 +547,8 @@ static uint64_t fastest(const struct row *row, unsigned long *times)
 {
     uint64_t best = FAILED;
 
-    for (*times = 1; ; ) {
+    *times = row->fixed_times > 0 ? row->fixed_times : 1;
+    while (row->fixed_times == 0) {
         uint64_t ns = row->sample(*times, row->size);
         if (ns == FAILED)
             return FAILED;

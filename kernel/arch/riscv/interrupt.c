@@ -149,6 +149,7 @@ void kernel_trap(struct trap_frame *tf, uintptr_t cause)
     struct trap trap;
     bool interrupts_were_on = (tf->status & SSTATUS_SPIE) != 0;
     self->context.irq_depth++;
+    user_access_end();                          /* the trap frame brings it back; until then others may run here */
     decode(&trap, cause);
     trap.in_user_copy = tf->pc >= (uintptr_t)user_access_start && tf->pc < (uintptr_t)user_access_stop;
     if (!trap_from_kernel(tf, &trap, interrupts_were_on))

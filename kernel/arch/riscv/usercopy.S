@@ -4,7 +4,7 @@
 
     .section .text.hot, "ax"
     .global user_access_start, user_access_stop, user_access_failed
-    .global arch_copy_user, arch_clear_user, arch_copy_user_string
+    .global arch_copy_user, arch_clear_user, arch_copy_user_string, arch_touch_user
 
 user_access_start:
 
@@ -101,10 +101,27 @@ arch_copy_user_string:
 10: sub     a0, a3, a2
     ret
 
+# size_t arch_touch_user(void *start = a0, size_t nbytes = a1, bool write = a2)
+# One access to each page of the range that changes nothing. 0, or not 0: one cannot be resolved.
+arch_touch_user:
+    add     a4, a0, a1
+    li      t0, -4096
+    and     a0, a0, t0
+    mv      a5, a2
+    li      a2, 1
+    li      a3, 0
+11: bgeu    a0, a4, access_done
+    beqz    a5, 12f
+    amoor.w zero, zero, (a0)            # needs the right to write, also where it is copy on write
+    j       13f
+12: lw      t1, 0(a0)
+13: sub     a0, a0, t0
+    j       11b
+
 user_access_stop:
 
 user_access_failed:                     # a2 > 0: bytes left; a3: 0, or in the string copy its max
     mv      a0, a2
-    beqz    a3, 11f
+    beqz    a3, 14f
     li      a0, -1
-11: ret
+14: ret
