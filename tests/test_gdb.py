@@ -73,7 +73,7 @@ def test_every_command_of_ours_works_at_a_breakpoint(folder):
     with Session(folder, "gdb", "CPUS=2", append='run="cat /README; halt"') as gdb:
         gdb.do("break sys_read")
         assert "Breakpoint 1" in gdb.do("continue")
-        for command in ("tamal", "tasks", "task", "task 1", "frames", "areas", "locks", "pt 0x100000000", "console"):
+        for command in ("tamal", "tasks", "task", "task 1", "frames", "areas", "blocks", "locks", "pt 0x100000000", "console"):
             text = gdb.do(command)
             assert text.strip() and not re.search(r"Traceback|Error occurred|No symbol|Undefined", text), f"{command}: {text}"
         assert "init" in gdb.do("tasks")

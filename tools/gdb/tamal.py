@@ -267,6 +267,26 @@ def areas(argument):
 
 @command
 @looks_only
+def blocks(argument):
+    """blocks [PID]: malloco's blocks of a task, ACTIVE or MARKED; see kernel/mm/malloco.h."""
+    vm = vm_of(find_task(argument))
+    region = vm["region"]
+    maps = {name: [int(region[name][i]) for i in range(32)] for name in ("granted", "first", "marked")}
+    bit = {name: lambda page, words=words: words[page // 32] >> page % 32 & 1 for name, words in maps.items()}
+    base, page = 0xa10c0000, 0
+    print(f"{int(region['pages_granted'])} pages granted, {int(region['pages_marked'])} of them marked for the sweeper")
+    while page < 1024:
+        start, page = page, page + 1
+        if not bit["granted"](start):
+            continue
+        while page < 1024 and bit["granted"](page) and not bit["first"](page):
+            page += 1
+        state = "MARKED" if bit["marked"](start) else "ACTIVE"
+        print(f"{base + start * PAGE:#x}..{base + page * PAGE:#x} {state} {page - start} pages")
+
+
+@command
+@looks_only
 def pt(argument):
     """pt VA [PID]: walk a page table (Sv39) for an address, level by level.
     Without PID: the table that this hart uses now, or the kernel's while paging is off."""
