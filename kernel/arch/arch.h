@@ -118,11 +118,12 @@ void   pagetable_free(pte_t *root);
 
 /* leaf_table -- the table of level 0 that covers va, or NULL: absent and (not alloc, or no memory).
  * leaf_find -- va's entry, or NULL. leaf_table_release -- free the covering leaf table (and its parents) if no entry of
- * it is in use; page_of(table)->entries is what counts them. `cpus`: who may have walked through it (M1); 0: nobody. */
+ * it is in use; page_of(table)->entries is what counts them. `cpus`: the mask of who may have walked through it, read after the
+ * entry is cleared (M1); NULL: nobody. */
 pte_t *leaf_table(pte_t *root, vaddr_t va, bool alloc);
 pte_t *leaf_find(pte_t *root, vaddr_t va);
 pte_t *leaf_table_seek(pte_t *root, vaddr_t va, uintptr_t *span);  /* as leaf_table; *span: how many bytes around va share the answer */
-void   leaf_table_release(pte_t *root, vaddr_t va, uint64_t cpus);
+void   leaf_table_release(pte_t *root, vaddr_t va, const uint64_t *cpus);
 size_t pagetable_pages(const pte_t *root);          /* table frames of its own, root counted */
 
 void   map_kernel_memory(void);         /* builds kernel_pagetable: devices, RAM 1:1, text R-X, the rest RW- */

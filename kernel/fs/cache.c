@@ -12,6 +12,7 @@
 #include "fs/log.h"
 #include "lib/printk.h"
 #include "lib/string.h"
+#include "mm/commit.h"
 #include "mm/kalloc.h"
 #include "mm/slab.h"
 #include "sched/sched.h"
@@ -444,6 +445,8 @@ void cache_forget(uint32_t block)
 
 int cache_throttle(void)
 {
+    if (UNLIKELY(!commit_spares_a_frame()) && cache.dirty_count > 0)
+        (void)cache_write_back(~(uint64_t)0, CACHE_BATCH);      /* dirty pages do not back promises, clean ones do */
     while (UNLIKELY(cache.dirty_count > cache.dirty_high)) {
         if (current()->killed)
             return -EINTR;

@@ -144,8 +144,9 @@ static void unlock_offset(struct file *file, int locked)
  * gone, and that task may be waiting for the inode. (Who waits for the offset's lock can be killed.) */
 HOT static long read_slice(struct file *file, vaddr_t dst, size_t nbytes)
 {
-    uint64_t size = __atomic_load_n(&file->inode->disk.size, __ATOMIC_RELAXED);     /* exact enough to touch no more */
-    long n = file->offset < size ? user_fault_in(dst, MIN(nbytes, size - file->offset), true) : 0;
+    uint64_t size = __atomic_load_n(&file->inode->disk.size, __ATOMIC_RELAXED);
+    nbytes = file->offset < size ? MIN(nbytes, size - file->offset) : 0;    /* it may grow meanwhile: not for this read */
+    long n = user_fault_in(dst, nbytes, true);
     if (n == 0)
         n = inode_lock(file->inode);
     if (n == 0) {
@@ -168,7 +169,7 @@ HOT static long read_inode(struct file *file, vaddr_t dst, size_t nbytes)
         slice = MIN(nbytes - done, PREEMPT_BYTES);
         n = read_slice(file, va_add(dst, done), slice);
         done += n > 0 ? (size_t)n : 0;
-    } while (n == (long)slice && done < nbytes);
+    } while (n == (long)slice && done < nbytes && !current()->killed);
     unlock_offset(file, locked);
     return done > 0 ? (long)done : n;
 }

@@ -696,7 +696,7 @@ long inode_write(struct inode *inode, vaddr_t user, uint64_t *offset, size_t nby
 {
     size_t done = 0;
     int tries = 0;
-    while (done < nbytes) {
+    while (done < nbytes && !(done > 0 && current()->killed)) {
         size_t slice = MIN(nbytes - done, slice_max() - *offset % FS_BLOCK_SIZE);
         long n = cache_throttle();
         if (n == 0)

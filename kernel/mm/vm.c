@@ -39,7 +39,11 @@ static struct area *area_new(struct vm *vm)
             vm->inside_used |= 1u << i;
             return &vm->areas_inside[i];
         }
-    return slab_alloc(&area_cache);
+    if (vm->areas_outside == AREAS_OUTSIDE_MAX)
+        return NULL;
+    struct area *a = slab_alloc(&area_cache);
+    vm->areas_outside += a != NULL;
+    return a;
 }
 
 static void area_free(struct vm *vm, struct area *a)
@@ -49,8 +53,10 @@ static void area_free(struct vm *vm, struct area *a)
     list_remove(&a->link);
     if (a >= vm->areas_inside && a < vm->areas_inside + AREAS_INSIDE)
         vm->inside_used &= ~(1u << (a - vm->areas_inside));
-    else
+    else {
         slab_free(&area_cache, a);
+        vm->areas_outside--;
+    }
 }
 
 HOT struct area *vm_find_area(struct vm *vm, uintptr_t va)
@@ -231,7 +237,7 @@ HOT static int make_present(struct vm *vm, uintptr_t va, unsigned access, bool *
             return -EFAULT;
         err = map_fresh(vm, area, entry);
         if (err != 0)
-            leaf_table_release(vm->space.root, va_of(va), vm->space.cpus);     /* perhaps made for nothing */
+            leaf_table_release(vm->space.root, va_of(va), &vm->space.cpus);    /* perhaps made for nothing */
         return err;
     }
     if (pte_flags(*entry) & access) {
@@ -294,7 +300,7 @@ void vm_free_cleared(struct vm *vm, uintptr_t start, uintptr_t end, size_t clear
                 run.first[i].bits = 0;
                 table_page(run.first)->entries--;
             }
-        leaf_table_release(vm->space.root, va_of(run.va), vm->space.cpus);
+        leaf_table_release(vm->space.root, va_of(run.va), &vm->space.cpus);
     }
     vm->resident -= cleared;
 }
@@ -318,7 +324,7 @@ static void free_range(struct vm *vm, uintptr_t start, uintptr_t end)
             }
         table_page(run.first)->entries -= freed;
         vm->resident -= freed;
-        leaf_table_release(vm->space.root, va_of(run.va), 0);
+        leaf_table_release(vm->space.root, va_of(run.va), NULL);
     }
 }
 
@@ -408,11 +414,11 @@ static int share_pages(struct vm *child, struct vm *parent, bool *narrowed)
     struct run run;
     list_for_each(a, &parent->areas, link)
         for (uintptr_t va = a->start; next_run(parent->space.root, &va, a->end, &run); ) {
-            pte_t *table = leaf_table(child->space.root, va_of(run.va), true);
-            if (table == NULL)
+            pte_t *table = commit_spares_a_frame() ? leaf_table(child->space.root, va_of(run.va), true) : NULL;
+            if (table == NULL)                          /* no tables out of what others were promised: fork can fail */
                 return -ENOMEM;
             *narrowed |= share_run(child, &run, &table[pt_index(run.va, 0)]);
-            leaf_table_release(child->space.root, va_of(run.va), 0);
+            leaf_table_release(child->space.root, va_of(run.va), NULL);
         }
     return 0;
 }
@@ -464,10 +470,11 @@ static int extend_heap(struct vm *vm, uintptr_t from, uintptr_t to, unsigned fla
 
 static void shrink_heap(struct vm *vm, uintptr_t to)
 {
-    struct area *last;
+    struct area *last = last_heap_area(vm), *before;
     vm_unmap_range(vm, to, PAGE_UP(vm->brk));                   /* one fence for all of it */
-    while ((last = last_heap_area(vm)) != NULL && last->end > to) {
+    for (; last->kind == AREA_HEAP && last->end > to; last = before) {      /* the image lies before the heap */
         uintptr_t keep = MAX(last->start, to);
+        before = list_entry(last->link.prev, struct area, link);
         (void)resize_area(vm, last, last->start, keep);         /* shrinking cannot fail */
         if (keep == last->start)
             area_free(vm, last);

@@ -11,6 +11,7 @@
 #include "sched/sched.h"
 
 #define AREA_CHARGED 1u                 /* its pages were promised: see commit.h */
+#define AREAS_OUTSIDE_MAX 8192          /* they are searched in turn with interrupts off, and no score counts their memory */
 #define AREAS_INSIDE 16                 /* the first areas live inside struct vm; further ones come from a slab */
 
 struct area {
@@ -41,6 +42,7 @@ struct vm {
     size_t        reserved;             /* pages of all areas, of REGION only those granted */
     struct region region;
     unsigned      inside_used;          /* bit map of areas_inside */
+    unsigned      areas_outside;        /* how many are not */
     struct area   areas_inside[AREAS_INSIDE];
 };
 

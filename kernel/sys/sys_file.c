@@ -333,15 +333,20 @@ long sys_readlink(struct task *self, const uintptr_t arg[])
     struct inode *inode;
     if (arg[2] == 0 || (intptr_t)arg[2] < 0)
         return -EINVAL;
+    char *target = alloc_page_raw();            /* user memory is not touched with an inode locked: see read_slice() */
+    if (target == NULL)
+        return -ENOMEM;
     long n = inode_at(self, arg[0], false, &inode);
-    if (n < 0)
-        return n;
-    if ((n = inode_lock(inode)) == 0) {
-        n = inode->disk.type == T_SYMLINK ? inode_read(inode, NULL, va_of(arg[1]), 0, MIN(arg[2], FS_SYMLINK_MAX))
-                                          : -EINVAL;
-        inode_unlock(inode);
+    if (n == 0) {
+        if ((n = inode_lock(inode)) == 0) {
+            n = inode->disk.type == T_SYMLINK ? inode_read(inode, target, va_of(0), 0, MIN(arg[2], FS_SYMLINK_MAX)) : -EINVAL;
+            inode_unlock(inode);
+        }
+        inode_put(inode);
     }
-    inode_put(inode);
+    if (n > 0 && copy_to_user(va_of(arg[1]), target, (size_t)n) != 0)
+        n = -EFAULT;
+    free_page(target);
     return n;
 }
 

@@ -44,6 +44,7 @@ long sys_get_all_pid_stats(struct task *self, const uintptr_t arg[])
         if (live < max)
             err = copy_to_user(va_of(arg[0] + (size_t)live * sizeof(row)), &row, sizeof(row));
         live++;
+        preempt_point();
     }
     return err != 0 ? err : live;
 }
@@ -56,6 +57,7 @@ long sys_get_all_mem_stats(struct task *self, const uintptr_t arg[])
     for (int after = 0; memstat_next(&row, after); after = row.pid) {
         sum.total_reserved_memory += row.reserved_memory;
         sum.total_committed_memory += row.committed_memory;
+        preempt_point();
     }
     sum.total_reserved_memory >>= 10;           /* KiB -> MiB once: R004-7 */
     sum.total_committed_memory >>= 10;
@@ -66,7 +68,7 @@ long sys_get_mem_stats(struct task *self, const uintptr_t arg[])
 {
     struct process_mem_info row;
     (void)self;
-    if (arg[0] == 0 || !memstat_of(&row, (int)arg[0]))  /* no task has pid 0 */
+    if ((int)arg[0] == 0 || !memstat_of(&row, (int)arg[0]))  /* no task has pid 0 */
         return -ESRCH;
     return copy_to_user(va_of(arg[1]), &row, sizeof(row));
 }

@@ -18,12 +18,14 @@ static int choose(bool only_self, int *score)
     struct task *self = current();
     struct space_found found;
     int pid = self->pid;
-    *score = 0;
+    *score = -1;
     for (int after = 0; task_next_space(&found, after, false); after = found.pid) {
         int its_score = vm_oom_score(found.vm, found.oom_adj);
         bool is_self = found.task == self;
         release(&found.vm->lock);
-        if (is_self ? its_score >= *score : its_score > *score && !found.is_init && !only_self) {
+        if (found.is_init)                              /* not even as the toucher, while there is anybody else */
+            continue;
+        if (is_self ? its_score >= *score : its_score > *score && !only_self) {
             *score = its_score;
             pid = found.pid;
         }
@@ -48,10 +50,12 @@ static bool make_room(uintptr_t va, unsigned attempt)
 {
     struct task *self = current();
     bool only_self = must_fail(self);
+    if (self->killed)                   /* it ends anyway; nobody else shall pay for what it still touches */
+        return false;
     int score, pid = attempt < FREE_RIDES && !only_self ? task_leaving() : 0;
     if (pid == 0) {
         pid = choose(only_self, &score);
-        task_kill_for_memory(pid, score, va);
+        task_kill_for_memory(pid, MAX(score, 0), va);
     }
     return pid != self->pid && task_await_end(pid) == 0;
 }

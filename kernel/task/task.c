@@ -474,7 +474,7 @@ void task_kill_for_memory(int pid, int score, uintptr_t va)
 {
     acquire(&tasks_lock);
     struct task *t = find(pid);
-    if (t != NULL && t->state != ZOMBIE && !t->killed) {
+    if (t != NULL && t->state != ZOMBIE && !t->killed && !t->leaving) {
         printk("oom: pid=%d name=%s score=%d va=0x%lx toucher=%d -> killed\n", pid, t->name, score, (unsigned long)va,
                current()->pid);
         task_evict(t);

@@ -42,6 +42,7 @@ _Static_assert(sizeof(pte_t) * PT_ENTRIES == PAGE_SIZE, "a table is a page");
 extern char __text_end[], __kernel_start[], __kernel_end[];
 
 pte_t *kernel_pagetable;
+static const uint64_t all_cpus = ~0ul;
 static uint16_t asid_limit;             /* highest address-space number; the same on all harts */
 
 /* ---- Walking */
@@ -77,7 +78,7 @@ static pte_t *new_table(pte_t *root, vaddr_t va, pte_t *table, unsigned level)
     }
     pte_t *fresh = alloc_promised_page_raw();           /* perhaps on the way to a promised page */
     if (fresh == NULL) {
-        leaf_table_release(root, va, ~0ul);             /* the levels added above it, for nothing now */
+        leaf_table_release(root, va, &all_cpus);         /* the levels added above it, for nothing now */
         return NULL;
     }
     clear_page(fresh);
@@ -123,7 +124,7 @@ pte_t *leaf_find(pte_t *root, vaddr_t va)
 
 /* leaf_table_release -- free the tables on the way to va that hold no entry, from the leaf up. A hart may remember the
  * way to a table as well as a translation: the same order, clear, fence, free. */
-void leaf_table_release(pte_t *root, vaddr_t va, uint64_t cpus)
+void leaf_table_release(pte_t *root, vaddr_t va, const uint64_t *cpus)
 {
     unsigned top = pt_index(va.addr, PT_LEVELS - 1);
     for (unsigned level = 0; level < PT_LEVELS - 1; level++) {
@@ -139,8 +140,10 @@ void leaf_table_release(pte_t *root, vaddr_t va, uint64_t cpus)
             parent[pt_index(va.addr, level + 1)].bits = 0;
             page_of(parent)->entries--;
         }
-        if (cpus != 0)
-            flush_cpus(cpus);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);        /* the entry before the mask: who loads the root later walks past it */
+        uint64_t mask = cpus == NULL ? 0 : __atomic_load_n(cpus, __ATOMIC_SEQ_CST);
+        if (mask != 0)
+            flush_cpus(mask);
         free_page(table);
     }
 }
@@ -170,7 +173,7 @@ void unmap_page(pte_t *root, vaddr_t va, bool free_frame)
     page_of((void *)PAGE_DOWN(entry))->entries--;
     if (free_frame)
         free_page(frame);                       /* ... and only now may it be used for something else */
-    leaf_table_release(root, va, ~0ul);
+    leaf_table_release(root, va, &all_cpus);
 }
 
 size_t pagetable_pages(const pte_t *root)
