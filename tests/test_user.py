@@ -10,7 +10,7 @@ import pytest
 from lib.machine import Broken, batch
 
 PROGRAMS = ["fork", "wait", "kill", "exec", "elf", "pipe", "file", "names", "badptr", "memory", "fault", "float", "time",
-            "tasks", "bigfile", "together"]
+            "tasks", "bigfile", "together", "shortage"]
 MACHINES = [dict(cpus=2), dict(cpus=4), dict(cpus=1, debug=True), dict(cpus=4, debug=True)]
 
 
