@@ -13,6 +13,7 @@ MEMORY = ["32M", "128M", "512M"]
 @pytest.mark.parametrize("cpus", HARTS)
 @pytest.mark.parametrize("mem", MEMORY)
 def test_boots_to_a_prompt_and_halts(cpus, mem):
+    """M16: the other harts find everything set up when they start."""
     with Machine(cpus=cpus, mem=mem) as m:
         assert m.ok("echo hello, world") == "hello, world\n"
         assert f"{cpus} cpus" in m.ok("uptime")

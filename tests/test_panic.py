@@ -34,6 +34,7 @@ def test_panic_says_what_where_and_how_it_came_there(cpus, debug):
 
 @BOTH
 def test_kernel_fault_is_a_panic_with_cause_and_registers(debug):
+    """A000-12: a fault of the kernel outside user copies is a bug of the kernel."""
     run = panic("fault", cpus=2, debug=debug)
     assert run.has(r"^panic: kernel fault: cause=(13|15) err=0x0 va=0x[0-9a-f]+ pc=0x[0-9a-f]+$")
     assert any(name.startswith("demo") for name in names_of_backtrace(run))

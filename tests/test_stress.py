@@ -41,7 +41,7 @@ def test_bomb(batch, mode, cpus, mem, append, debug):
     check_around(run, "/tests/bomb", r"^TEST bomb: PASS \d+ checks$")
     assert run.has("^the shell lives$")
     if mode == "memory":
-        lines = [line for line in run.lines if line.startswith("oom: ")]
+        lines = [line for line in run.lines if line.startswith("oom: ")]         # T-4
         assert len(lines) >= 4
         for line in lines:
             assert re.fullmatch(r"oom: pid=\d+ name=bomb score=\d+ va=0x[0-9a-f]+ toucher=\d+ -> killed", line), line
@@ -49,6 +49,7 @@ def test_bomb(batch, mode, cpus, mem, append, debug):
 
 @DEBUG
 def test_forktest_meets_maxtasks(batch, debug):
+    """R001-11, A001-9: a full table is -EAGAIN, and nothing is lost."""
     run = batch("/tests/around forktest", cpus=4, mem="64M", append="maxtasks=60", debug=debug)
     check_around(run, "forktest", "^forktest: OK$")
     children = int(run.has(r"^forktest: (\d+) children, then: Resource temporarily unavailable$")[1])

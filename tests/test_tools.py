@@ -43,6 +43,17 @@ def test_kernel_stack_is_bounded(flavour_name):
     assert done.returncode == 0, done.stdout
 
 
+def test_code_written_on_another_hart_is_fetched_anew():
+    """M14: the emulator never shows stale instructions, so no run can miss this fence: it must be in the linked kernel, where a
+    task comes from another hart (switch_to) and where a program is loaded (exec)."""
+    tool = next(filter(shutil.which, (f"riscv64-{kind}-objdump" for kind in ("unknown-elf", "elf", "linux-gnu"))))
+    text = run(tool, "-d", "--no-show-raw-insn", ROOT / "build" / "riscv" / "kernel.elf").stdout
+    code = dict(re.findall(r"^[0-9a-f]+ <(\w+)>:\n(.*?)(?:^$|\Z)", text, re.M | re.S))
+    assert "fence.i" in code["instruction_fence"]
+    callers = {name for name, body in code.items() if name != "instruction_fence" and "<instruction_fence>" in body}
+    assert any("exec" in name for name in callers) and callers & {"switch_to", "give_away", "scheduler"}, callers
+
+
 def copy_of_the_sources(to):
     to.mkdir()
     for name in ("Makefile", "README.md", "abi", "kernel", "user", "mkfs", "tools"):

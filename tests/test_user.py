@@ -78,6 +78,7 @@ def results(request, image_with_small_log):
 @pytest.mark.parametrize("machine", MACHINES, ids=machine_id)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_program(machine, program, results):
+    """M13: on debug kernels every acquire checks the order of locks, and a breach is a panic. T-4: fault: lines have their form."""
     result = results[machine_id(machine)].of(program)
     if isinstance(result, Exception):
         raise result

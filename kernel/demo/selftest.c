@@ -252,9 +252,9 @@ static void user_shootdown_round(void)
     int code;
     both = vm_new();
     CHECK(both != NULL);
-    CHECK(vm_add_area(both, USER_BASE, USER_BASE + PAGE_SIZE, AREA_IMAGE, PTE_READ | PTE_WRITE, 0) == 0);
+    CHECK(vm_add_area(both, USER_BASE, USER_BASE + 2 * PAGE_SIZE, AREA_IMAGE, PTE_READ | PTE_WRITE, 0) == 0);
     uint64_t *frame = vm_page(both, USER_BASE);
-    CHECK(frame != NULL);
+    CHECK(frame != NULL && vm_page(both, USER_BASE + PAGE_SIZE) != NULL);   /* or the empty table would go, with a fence */
     page_share(frame);                  /* ours, so that it is not given to anybody else */
     frame[0] = 42;
     reader_on = reader_stop = 0;

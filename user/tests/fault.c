@@ -125,7 +125,7 @@ TEST(registers_survive_calls)
     CHECK_EQ(bad, 0);
 }
 
-/* While one task after another dies, others on all harts go on computing. */
+/* R000-8, A000-11, M11: while one task after another dies, others on all harts go on computing. */
 TEST(others_live)
 {
     int status, pids[4];

@@ -1,4 +1,4 @@
-/* fork: the child is the parent but for the result; what it changes is its own (R001-2, -3, -7, -12). */
+/* fork: the child is the parent but for the result; what it changes is its own (R001-1..3, R001-7, R001-12). */
 #include "user/tests/support.h"
 
 static int value = 1;
@@ -10,6 +10,7 @@ static int change_value(void *argument)
     return value == 2 ? 7 : 8;
 }
 
+/* R001-2, A001-4, A001-8: the child runs, and each side gets its own result. */
 TEST(child_gets_zero_and_parent_its_pid)
 {
     int fds[2], pid_seen = 0;
@@ -52,7 +53,8 @@ static int fork_at_depth(int depth, int *local)
     return status == 42 ? 0 : -100;
 }
 
-/* R001-3: the call depth is intact in both. Each level's child returns through all its frames. */
+/* R001-3, A001-2, A001-3: the child goes on where the call was, with the call depth intact in both. Each level's child returns
+ * through all its frames. */
 static int recursive_forks(void *depth)
 {
     long level = (long)depth;
@@ -178,6 +180,7 @@ static int cow_child(void *argument)
     return 0;
 }
 
+/* R001-7, A001-5, M2: what one side writes the other never sees, also when both write at once. */
 TEST(copy_on_write_isolates_both_ways)
 {
     char *memory = sbrk(64 * PAGE);
@@ -227,6 +230,7 @@ TEST(kernel_writes_break_sharing_first)         /* R001-13 */
     sbrk(-(long)PAGE);
 }
 
+/* M8, M17: each exit gives back its stack and its root table; vm_free() asserts that no CPU has it loaded. */
 TEST(many_in_a_row)
 {
     for (int i = 0; i < 200; i++) {
@@ -241,6 +245,7 @@ TEST(many_in_a_row)
     CHECK(1);
 }
 
+/* A001-15: a pid is no slot that the next task gets again. */
 TEST(numbers_do_not_come_back_at_once)
 {
     int first = fork();

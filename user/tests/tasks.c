@@ -142,7 +142,7 @@ TEST(terminal_calls_want_a_terminal)
     close(console);
 }
 
-TEST(counters_add_up)
+TEST(counters_add_up)                           /* T-1 */
 {
     struct kcounters c;
 
