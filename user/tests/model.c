@@ -105,7 +105,7 @@ static int is_marked(size_t page)
 /* observe_sweeper -- bring the model up to date. A sweep takes all that is marked then: so while the oldest block is
  * marked, all are; and when one is swept, so are all that were marked before it (R000-10).
  * It must come: a sweep that began after chau() ended takes the block, and of the two that end next at least the second
- * began after it (R000-11). And it must not come early: sweep n is due at tick 100 n. */
+ * began after it (R000-11). And it must not come early: sweep n is due at tick 100 n (M10). */
 static void observe_sweeper(void)
 {
     size_t swept = model.marked_count;
@@ -194,7 +194,7 @@ static void compare_page(const struct page *page)
     compare_bytes(page->va, (const uint8_t *)page->va, expected, PAGE);
 }
 
-/* Both numbers are of one moment, so they are those before or those after a sweep (R004-3). */
+/* Both numbers are of one moment, so they are those before or those after a sweep, and of now (R004-3, A004-2). */
 static void compare_statistics(void)
 {
     struct process_mem_info row;
@@ -274,6 +274,7 @@ static void compare_marked_page(const struct page *page)
     EXPECT(find_page(va) == NULL, "R000-9 page 0x%lx of a marked block went before the sweep", va);
 }
 
+/* Everything: also that a sweep left ACTIVE blocks alone, and took all of the others, once (A000-14, A000-15). */
 static void compare_all(void)
 {
     observe_sweeper();
@@ -409,6 +410,7 @@ static void make_room(uintptr_t va, size_t length, size_t done, uint32_t tag)
     write_page(page_down(va), PAGE, tag);
 }
 
+/* Whichever byte was touched: its page is there now, and its neighbours are as before (R000-7). */
 static void after_access(uintptr_t va, size_t length)
 {
     size_t count = (page_up(va + length) - page_down(va)) / PAGE;
@@ -543,6 +545,7 @@ static void do_kernel_store(void)
 
 /* ---- Granting and giving back */
 
+/* Also nothing at all, 4 MiB, a byte more, and what would wrap round (A000-5, A000-6). */
 static size_t choose_block_size(void)
 {
     static const size_t special[] = { 0, 1, PAGE, PAGE + 1, REGION_PAGES * PAGE, REGION_PAGES * PAGE + 1, 0xFFFFF001,
@@ -557,7 +560,7 @@ static size_t choose_block_size(void)
     }
 }
 
-/* The lowest hole that is large enough, or 0 (R000-3, -4, -12). A sweep that comes meanwhile makes larger holes. */
+/* The lowest hole that is large enough, or 0 (R000-3/4/12). A sweep that comes meanwhile makes larger holes. */
 static uintptr_t grant_block(size_t nbytes)
 {
     size_t count = nbytes > REGION_PAGES * PAGE ? REGION_PAGES + 1 : page_up(nbytes) / PAGE;
@@ -603,7 +606,7 @@ static void do_chau(void)
         }
 }
 
-/* Anything but the start of an ACTIVE block: an error, and nothing changes. */
+/* Anything but the start of an ACTIVE block: an error, at once, and nothing changes (R000-9, A000-13). */
 static void do_wrong_chau(void)
 {
     size_t page = model.marked_count > 0 && one_in(2) ? model.marked[pick(model.marked_count)].first
@@ -639,6 +642,7 @@ static void check_area(struct span area, size_t nbytes)
     EXPECT(area.start > REGION_STOP || area.end < REGION_START, "R002-1 tamalloc(%lu) gives 0x%lx", nbytes, area.start);
 }
 
+/* Also nothing, too much, and what would wrap round (R004-1, A002-2); and far more than there is (R002-2, A004-7). */
 static void do_tamalloc(void)
 {
     static const struct { size_t nbytes; int error; } wrong[] =
@@ -705,7 +709,7 @@ static void approach_sweep(void)
         pause(1);
 }
 
-/* Wait for a sweep; or only until one is near, so that it comes in the middle of the next operations. */
+/* Wait for a sweep; or only until one is near, so that it comes in the middle of the next operations (M3). */
 static void do_await_sweep(void)
 {
     if (one_in(2))
@@ -716,7 +720,7 @@ static void do_await_sweep(void)
 }
 
 /* A page that was touched is swept, granted and touched again. This task stays on its hart meanwhile, which knows the
- * page: unless the sweep makes it forget, the last touch meets the old frame and does not fault (M1, R000-12). */
+ * page: unless the sweep makes it forget, the last touch meets the old frame and does not fault (M1, A000-16). */
 static void do_reuse(void)
 {
     uintptr_t va;
@@ -780,7 +784,7 @@ static size_t choose_unused_page(void)
     return REGION_PAGES;
 }
 
-/* Nobody may touch this: no page there was granted, or it was given up before it was touched (A000-22). */
+/* Nobody may touch this: no page there was granted (A000-7), or it was given up before it was touched (A000-22). */
 static uintptr_t choose_bad_address(void)
 {
     static const uintptr_t never[] = { 0, 0x1000, REGION_START - 1, REGION_STOP, 0x80200000, 0x3FFFFFF000,
@@ -921,7 +925,8 @@ static void begin_as_child(uint64_t seed, int operations)
         compare_all();
 }
 
-/* The child has the same memory, marked blocks included (R001-4); what one side writes, the other never reads (R001-7).
+/* The child has the same memory, marked blocks included (R001-4, A001-13); what one side writes or does to its blocks, the
+ * other never sees (R000-13, R001-7, A001-10).
  * Just before and just after the call a page is written: by then the parent must have lost the right to (M6). */
 static void do_fork(void)
 {
@@ -1017,7 +1022,8 @@ static void do_something(void)
     self.tally.operations++;
 }
 
-/* Memory of all kinds is left to the kernel, marked or not; sometimes most of it is given back before. */
+/* Memory of all kinds is left to the kernel, marked or not; sometimes most of it is given back before. Who runs this
+ * program counts the frames before and after (R000-14, R001-12). */
 static void give_back(void)
 {
     self.random = self.seed;
