@@ -273,7 +273,7 @@ def test_memstat_watches_until_a_key(image, key):
         m.expect_exact("line\r\nline\r\n")
         m.send("\x04")
         m.expect_exact("$ ")
-        assert "memstat" not in m.ok("ps")              # the helpers are gone, too
+        assert "memstat" not in m.ok("ps")              # its children are gone, too
         m.halt()
 
 

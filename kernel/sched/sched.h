@@ -20,7 +20,6 @@
 #include "lib/list.h"
 #include "sched/spinlock.h"
 
-#define CPUS_MAX 8                      /* further harts are reported and left asleep */
 #define LOCKS_HELD_MAX 16               /* debug: depth of the rank check */
 #define STACK_MAGIC 0x6b61745f73746b21ul /* lowest word of every kernel stack: gone means the stack ran over */
 

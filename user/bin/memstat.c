@@ -84,7 +84,7 @@ static void stop_watching(void)
 }
 
 /* A child for body(to), where `to` is the pipe. A write fails when nobody can read it any more: memstat was killed. */
-static int start_helper(void (*body)(int to, int tenths), const int fds[2], int tenths)
+static int start_child(void (*body)(int to, int tenths), const int fds[2], int tenths)
 {
     int pid = fork();
 
@@ -133,10 +133,10 @@ static void watch(int seconds, long count)
     if (pipe(fds) < 0)
         err(1, "pipe");
     atexit(stop_watching);
-    clock_pid = start_helper(tick, fds, seconds * 10);
+    clock_pid = start_child(tick, fds, seconds * 10);
     old_mode = ttymode(0, TTY_RAW);             /* fails when stdin is no terminal: no keys then */
     if (old_mode >= 0)
-        keys_pid = start_helper(pass_keys_on, fds, 0);
+        keys_pid = start_child(pass_keys_on, fds, 0);
     close(fds[1]);
     const char *between = isatty(1) ? CLEAR_SCREEN : "\n";
     do {

@@ -6,7 +6,14 @@
     .section .text.entry
     .global _start
 # before: paging off, no stack.   after: kmain() on the boot hart's idle stack, tp = its idle task.
+#
+# Only the first hart that comes here boots. OpenSBI 1.1 marks a hart as started before it writes down where it shall start:
+# one that was still on its way to sleep then comes here, too, perhaps in the middle of our boot. It is told by its number.
 _start:
+    la      t0, boot_hart_taken
+    li      t1, 1
+    amoswap.w.aq t1, t1, (t0)
+    bnez    t1, late_hart
     la      t0, __bss_start             # zero .bss: nothing is there yet
     la      t1, __bss_end
 1:  sd      zero, (t0)
@@ -25,6 +32,20 @@ _start:
     call    kmain
 1:  wfi
     j       1b
+
+# before: a0 = a hart that arch_start_cpu() has entered in started_harts[].  after: as start_hart wants it.
+late_hart:
+    la      t0, started_harts
+    li      t2, CPUS_MAX
+1:  ld      t1, 0(t0)                   # hart
+    ld      a1, 8(t0)                   # idle task, 0: none
+    beqz    a1, 2f
+    beq     t1, a0, start_hart
+2:  addi    t0, t0, 16
+    addi    t2, t2, -1
+    bnez    t2, 1b
+3:  wfi                                 # nobody asked for this one
+    j       3b
 
     .global start_hart
 # before: paging off, a1 = the idle task made for this hart.  after: cpu_main() on that task's stack.
@@ -87,6 +108,11 @@ cpu_wait:
     wfi
     ret
     .option pop
+
+    .data
+    .balign 4
+boot_hart_taken:                        # not in .bss, which the boot hart clears
+    .word   0
 
     .bss
     .balign 4096

@@ -10,6 +10,8 @@
 #define CTX_STACK   128
 #define CTX_SCRATCH 136
 
+#define CPUS_MAX  8     /* further harts are reported and left asleep */
+
 #define TF_PC     0
 #define TF_RA     8
 #define TF_SP     16

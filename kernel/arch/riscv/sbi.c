@@ -54,8 +54,14 @@ void sbi_remote_fence(uint64_t harts)
         panic("the firmware refused a remote fence for harts 0x%lx", harts);
 }
 
+/* Where entry.S looks up a hart that did not come in where it should: see _start. */
+struct { uintptr_t hart; struct task *idle; } started_harts[CPUS_MAX];
+
 int arch_start_cpu(struct cpu *cpu)
 {
+    started_harts[cpu->id].hart = cpu->hart;
+    started_harts[cpu->id].idle = cpu->idle;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     long err = sbi_call(EID_HSM, 0, cpu->hart, (uintptr_t)start_hart, (uintptr_t)cpu->idle, 0);
     return err == 0 ? 0 : -EIO;
 }
