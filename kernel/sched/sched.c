@@ -50,6 +50,8 @@ HOT static struct task *dequeue(struct cpu *c)
         return NULL;
     acquire(&c->rq_lock);
     struct task *t = list_first(&c->rq, struct task, run_link);
+    if (t != NULL && t->urgent && c != this_cpu())
+        t = NULL;                                       /* its CPU comes to it at once: no need to steal it */
     if (t != NULL) {
         list_remove(&t->run_link);
         c->rq_length--;

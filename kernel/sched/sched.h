@@ -55,7 +55,7 @@ struct task {
     struct list      zombies;           /* [f] dead and not yet waited for */
     struct list      sibling;           /* [f] on the parent's children or zombies */
     bool             expendable;        /* [c] a kernel task whose own fault ends it and nothing else */
-    bool             urgent;            /* [s] goes ahead of the others in a run queue */
+    bool             urgent;            /* [s] goes ahead of the others in a run queue, and is not stolen from it */
     bool             leaving;           /* [t] it gave up its address space for good; ZOMBIE soon */
     bool             claimed;           /* [f] a waiter is waiting for just this task */
     int              exit_code;         /* [f] meaningful when ZOMBIE */
