@@ -63,3 +63,10 @@ def test_bad_free_names_the_address():
     """R003-2: misaligned, out of range or double free panics, naming the address."""
     run = panic("doublefree", cpus=1)
     assert run.has(r"^panic: .*0x[0-9a-f]{8}")
+
+
+def test_a_write_to_a_free_frame_is_found():
+    """T-3: debug builds fill free frames with 0x05 and look when they hand one out."""
+    run = panic("usefreed", cpus=1, debug=True)
+    assert run.has(r"^panic: free frame 0x[0-9a-f]+ was written at 0x[0-9a-f]+3e8: 0x[0-9a-f]*78$"), "\n".join(run.lines)
+    batch(append="demo=usefreed", status=1, disk="none", cpus=1)       # a release build does not look

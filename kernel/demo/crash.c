@@ -1,5 +1,5 @@
 /* crash.c -- kernel bugs on purpose, to see (and test) how they are reported: demo=panic, demo=fault, demo=overflow,
- * demo=writetext, demo=rundata, demo=doublefree. */
+ * demo=writetext, demo=rundata, demo=doublefree, demo=usefreed. */
 #include "arch/arch.h"
 #include "demo/demo.h"
 #include "lib/printk.h"
@@ -41,6 +41,20 @@ void demo_doublefree(void *unused)
         panic("no frame for the demo");
     free_page(page);
     free_page(page);
+}
+
+/* A write to a free frame: debug builds notice when the frame is handed out again. */
+void demo_usefreed(void *unused)
+{
+    char *page = alloc_page();
+    (void)unused;
+    if (page == NULL)
+        panic("no frame for the demo");
+    free_page(page);
+    page[1000] = 'x';
+    page = alloc_page();
+    printk("usefreed: the write to a free frame was not noticed\n");
+    machine_off(1);
 }
 
 /* Each call takes more of the 4 KiB kernel stack, until too little is left for a trap; then one comes. */

@@ -16,6 +16,7 @@ bool demo_start(void)
         { "writetext", demo_writetext },
         { "rundata", demo_rundata },
         { "doublefree", demo_doublefree },
+        { "usefreed", demo_usefreed },
     };
     char wanted[16];
     if (!option("demo", wanted, sizeof(wanted)))

@@ -13,6 +13,7 @@ void demo_fault(void *unused);          /* crash.c: a bad access in the kernel *
 void demo_writetext(void *unused);
 void demo_rundata(void *unused);
 void demo_doublefree(void *unused);
+void demo_usefreed(void *unused);
 void demo_overflow(void *unused);       /* crash.c: how a kernel stack overflow is */
 void demo_selftest(void *unused);       /* selftest.c: kernel self-tests; ends the machine with their verdict */
 

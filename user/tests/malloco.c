@@ -321,7 +321,7 @@ static int touch_odd_bytes(void *unused)
 
 TEST(odd_bytes_touch_their_page) { CHECK_EQ(in_child(touch_odd_bytes, 0), 0); }
 
-/* A000-8: frames that were full of something come zeroed. */
+/* A000-8: frames that were full of something come zeroed. (M4, as far as the one task that uses the page can see it.) */
 static int leave_dirty_frames(void *unused)
 {
     char *memory = sbrk(3 * (long)REGION_BYTES);
