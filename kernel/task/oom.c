@@ -7,10 +7,11 @@
  * Locks:    one address space at a time, through task_next_space().
  * Not here: promises, which make most shortages an error of a call instead (mm/commit.c).
  */
+#include "mm/commit.h"
 #include "mm/vm.h"
 #include "task/task.h"
 
-#define FREE_RIDES 8                    /* so often a task that ends anyway is waited for, and nobody chosen */
+#define FREE_RIDES 8                    /* so often nobody is killed because somebody ends anyway */
 
 /* choose -- the pid of who is to go, and its score. */
 static int choose(bool only_self, int *score)
@@ -46,17 +47,24 @@ static bool must_fail(struct task *self)
 #endif
 }
 
+/* A task that goes is first seen with its memory, then leaving, then its memory is free. So we choose first and look for the two
+ * others then: whoever left before we could choose him has been seen by one of the looks, and nobody goes in his place. */
 static bool make_room(uintptr_t va, unsigned attempt)
 {
     struct task *self = current();
     bool only_self = must_fail(self);
+    int score;
     if (self->killed)                   /* it ends anyway; nobody else shall pay for what it still touches */
         return false;
-    int score, pid = attempt < FREE_RIDES && !only_self ? task_leaving() : 0;
-    if (pid == 0) {
-        pid = choose(only_self, &score);
-        task_kill_for_memory(pid, MAX(score, 0), va);
+    int pid = choose(only_self, &score);
+    if (!only_self && attempt < FREE_RIDES) {
+        int leaving = task_leaving();
+        if (leaving != 0)
+            return task_await_end(leaving) == 0;
+        if (commit_may_overcommit())
+            return true;
     }
+    task_kill_for_memory(pid, MAX(score, 0), va);
     return pid != self->pid && task_await_end(pid) == 0;
 }
 
