@@ -25,8 +25,8 @@ SAY     := $(if $(V),@:,@echo)
 ifneq ($(words $(CURDIR)),1)
 $(error The path "$(CURDIR)" contains a space, which make cannot handle: please move the folder)
 endif
-ifeq ($(filter riscv,$(ARCH)),)
-$(error ARCH=$(ARCH) is not known: use ARCH=riscv)
+ifeq ($(filter riscv i386,$(ARCH)),)
+$(error ARCH=$(ARCH) is not known: use riscv or i386)
 endif
 
 include kernel/arch/$(ARCH)/arch.mk
@@ -51,7 +51,7 @@ KERNEL += kernel/task/oom.c              # who goes when memory ends
 KERNEL += kernel/task/memstat.c          # memory statistics
 KERNEL += kernel/task/options.c          # the kernel's command line
 KERNEL += kernel/dev/console.c kernel/dev/uart16550.c
-KERNEL += kernel/dev/block.c kernel/dev/virtio_blk.c kernel/dev/ramdisk.c
+KERNEL += kernel/dev/block.c kernel/dev/ramdisk.c
 KERNEL += $(sort $(wildcard kernel/fs/*.c))
 KERNEL += kernel/sys/trap.c              # what a trap means
 KERNEL += kernel/sys/syscall.c kernel/sys/sys_task.c kernel/sys/sys_mem.c kernel/sys/sys_file.c

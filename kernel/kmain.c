@@ -22,8 +22,8 @@ static void start_user(void *unused);
 void kmain(void)
 {
     arch_init();                        /* read the device tree: memory, harts, devices, command line */
-    printk("\nTamal on RISC-V: %lu MiB of memory, %u harts\n", (machine.memory_end - machine.memory_start) >> 20,
-           machine.harts);
+    printk("\nTamal on " MACHINE_NAME ": %zu MiB of memory, %u harts\n",
+           (size_t)(machine.memory_end - machine.memory_start) >> 20, machine.harts);
     sched_init();                       /* this CPU, its idle task (we are it), the wait buckets */
     kalloc_reserve(machine.initrd_start, machine.initrd_end);
     init_kalloc(machine.kernel_end, machine.memory_end);        /* free frames: everything below allocates */
@@ -38,7 +38,7 @@ void kmain(void)
     start_other_cpus();                 /* they enter at cpu_main() and sleep */
     clock_start_cpu();                  /* the tick */
     ramdisk_init();                     /* root_disk: the initrd if there is one, ... */
-    virtio_blk_init();                  /* ... else the first virtio disk */
+    disks_probe();                      /* ... else the first disk that this machine's driver finds */
     if (!demo_start()) {                /* demo=... on the command line runs kernel tasks instead of programs */
         int pid = task_start_init(start_user, NULL);
         if (pid < 0)

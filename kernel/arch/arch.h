@@ -11,7 +11,10 @@
  *   irq_off() irq_on() irq_enabled()
  *   cpu_relax()              in a loop that waits for another CPU; cpus_take_turns: deterministic mode (clock.c sets it)
  *   io_fence()               memory written before it is seen by a device that is told after it
- *   task_frame(t) frame_arguments(tf) frame_set_result(tf, result)     a system call's six words and its result
+ *   task_frame(t) frame_set_result(tf, result)      the registers of a task's user mode, and a system call's result in them
+ *   io_read8() io_write8()   a device register of 8 bits, where the machine says the device is: memory or a port
+ *   MACHINE_NAME TASKS_MAX   what it is called; how many tasks its tables can hold
+ *   KERNEL_POOL_END          frames below are for the kernel's own objects, the others for anybody; 0: no such border
  *   clock_now()              monotonic, the same on all CPUs, machine.clock_hz a second
  *   user_access_begin() user_access_end()      debug builds: user memory is reachable only in between
  */
@@ -69,8 +72,12 @@ NORETURN void machine_reboot(void);
 void irq_register(unsigned irq, void (*handler)(void *arg), void *arg);
 
 /* ---- Switching */
-void context_switch(struct context *save, struct context *load);       /* also makes `load`'s task current() */
-void context_init(struct task *t, void (*first)(void));                 /* first switch to t calls first() on its stack */
+/* context_switch -- go on where `load` was saved; its task becomes current(). root: the page table it wants; NULL: the loaded one.
+ * context_init -- the first switch to t calls first() on its stack. false: the machine's tables have no room for one more task.
+ * context_release -- t never runs again. */
+void context_switch(struct context *save, struct context *load, pte_t *root);
+MUST_CHECK bool context_init(struct task *t, void (*first)(void));
+void context_release(struct task *t);
 void fp_switch(struct task *from, struct task *to);                     /* saves and loads only what is in use */
 MUST_CHECK int fp_copy_to_child(struct task *parent, struct task *child);
 void fp_release(struct task *t);                                        /* forget and free its registers */
@@ -147,7 +154,7 @@ struct trap {                                           /* one trap, decoded */
     long      cause, error;                             /* as the machine numbers them, for messages */
     uintptr_t address;                                  /* faulting address */
 };
-void syscall(struct trap_frame *tf, unsigned long number);     /* sys/syscall.c; interrupts off */
+void syscall(struct trap_frame *tf, unsigned long number, const uintptr_t arg[]);      /* sys/syscall.c; interrupts off */
 void trap_from_user(struct trap_frame *tf, const struct trap *trap);    /* sys/trap.c; interrupts off */
 /* trap_from_kernel -- true: go on (resolved, or an interrupt); false: take the fix-up of the user copy. */
 bool trap_from_kernel(struct trap_frame *tf, const struct trap *trap, bool interrupts_were_on);

@@ -1,5 +1,5 @@
 /* block.h -- what a disk driver offers the file system: 4 KiB blocks, many requests in flight, completion by callback.
- * Drivers: virtio_blk.c, ramdisk.c. */
+ * Drivers: virtio_blk.c or ide.c, and ramdisk.c. */
 #ifndef DEV_BLOCK_H
 #define DEV_BLOCK_H
 
@@ -39,9 +39,9 @@ int block_wait(struct block_device *dev, struct block_request *r);
 /* block_check -- for drivers: 0, or -EIO for a request that leaves the disk, is too long or writes a read-only one. */
 int block_check(const struct block_device *dev, const struct block_request *r);
 
-/* The root disk, chosen at start: the initrd if there is one, else the first virtio disk; NULL: none. */
+/* The root disk, chosen at start: the initrd if there is one, else the first disk; NULL: none. */
 extern struct block_device *root_disk;
-void virtio_blk_init(void);             /* probes the slots the machine lists; sets root_disk if unset */
+void disks_probe(void);                 /* this machine's disk driver (virtio_blk.c, ide.c); sets root_disk if unset */
 void ramdisk_init(void);                /* sets root_disk when the machine was given an initrd */
 
 #endif

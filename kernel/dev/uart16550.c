@@ -36,19 +36,18 @@ static uint8_t int_enable;              /* what INT_ENABLE holds; a register rea
 static void  (*received)(const uint8_t *bytes, size_t nbytes);
 static void  (*room)(void);
 
-static volatile uint8_t *reg(unsigned number)
-{
-    return (volatile uint8_t *)(machine.uart.base + ((uintptr_t)number << machine.uart.shift));
-}
+static uintptr_t address(unsigned reg) { return machine.uart.base + ((uintptr_t)reg << machine.uart.shift); }
+static uint8_t get(unsigned reg) { return io_read8(address(reg)); }
+static void put(unsigned reg, uint8_t value) { io_write8(address(reg), value); }
 
 bool uart_init(void)
 {
     if (machine.uart.base == 0)
         return false;
-    *reg(INT_ENABLE) = 0;
-    *reg(LINE_CONTROL) = LINE_8_BITS;   /* the speed stays as the firmware set it */
-    *reg(FIFO_CONTROL) = FIFO_ON_AND_CLEAR;
-    *reg(MODEM_CONTROL) = MODEM_READY;
+    put(INT_ENABLE, 0);
+    put(LINE_CONTROL, LINE_8_BITS);   /* the speed stays as the firmware set it */
+    put(FIFO_CONTROL, FIFO_ON_AND_CLEAR);
+    put(MODEM_CONTROL, MODEM_READY);
     return true;
 }
 
@@ -56,9 +55,9 @@ size_t uart_send(const char *bytes, size_t nbytes)
 {
     size_t sent = 0;
 
-    while (sent < nbytes && (*reg(LINE_STATUS) & STATUS_EMPTY))
+    while (sent < nbytes && (get(LINE_STATUS) & STATUS_EMPTY))
         for (size_t end = MIN(nbytes, sent + TRANSMIT_FIFO); sent < end; sent++)
-            *reg(DATA) = (uint8_t)bytes[sent];
+            put(DATA, (uint8_t)bytes[sent]);
     return sent;
 }
 
@@ -78,7 +77,7 @@ void uart_notify(bool wanted)
     uint8_t enable = wanted ? int_enable | INT_TRANSMIT : int_enable & ~INT_TRANSMIT;
 
     if (enable != int_enable)
-        *reg(INT_ENABLE) = int_enable = enable;
+        put(INT_ENABLE, int_enable = enable);
 }
 
 static void receive_all(void)
@@ -87,8 +86,8 @@ static void receive_all(void)
     size_t count;
 
     do {
-        for (count = 0; count < sizeof(bytes) && (*reg(LINE_STATUS) & STATUS_RECEIVED); count++)
-            bytes[count] = *reg(DATA);
+        for (count = 0; count < sizeof(bytes) && (get(LINE_STATUS) & STATUS_RECEIVED); count++)
+            bytes[count] = get(DATA);
         if (count > 0)
             received(bytes, count);
     } while (count == sizeof(bytes));
@@ -97,7 +96,7 @@ static void receive_all(void)
 static void uart_interrupt(void *unused)
 {
     (void)unused;
-    (void)*reg(INT_ID);                 /* first: what becomes true from now on interrupts again */
+    (void)get(INT_ID);                 /* first: what becomes true from now on interrupts again */
     receive_all();
     if (int_enable & INT_TRANSMIT)
         room();
@@ -109,5 +108,5 @@ void uart_start(void (*receive_bytes)(const uint8_t *, size_t), void (*transmitt
     room = transmitter_room;
     irq_register(machine.uart.irq, uart_interrupt, NULL);
     int_enable |= INT_RECEIVE;
-    *reg(INT_ENABLE) = int_enable;
+    put(INT_ENABLE, int_enable);
 }

@@ -393,7 +393,7 @@ static void add_disk(unsigned number, uintptr_t base, unsigned irq)
         root_disk = &disk->device;
 }
 
-void virtio_blk_init(void)
+void disks_probe(void)
 {
     unsigned number = 0;
 

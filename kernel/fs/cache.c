@@ -205,7 +205,7 @@ void cache_trim(void)
 /* A buffer that is in no list and no chain yet, with a frame of unknown contents. */
 static struct buffer *buffer_alloc(uint32_t block)
 {
-    void *frame = alloc_page_raw();
+    void *frame = alloc_user_page_raw(false);
     if (frame == NULL)
         return NULL;
     acquire(&fs_lock);

@@ -23,7 +23,7 @@ size_t commit_outstanding(void)
 int commit_charge(size_t npages)
 {
     acquire(&commit_lock);
-    size_t available = frames_free() + frames_reclaimable();
+    size_t available = frames_user_free() + frames_reclaimable();
     size_t taken = commit_outstanding() + frames_total() / RESERVE_PART;
     bool fits = npages <= available && taken <= available - npages;
     if (fits)
@@ -42,9 +42,9 @@ void commit_frame_used(void *page)
 
 void commit_frame_freed(void) { __atomic_fetch_sub(&backed, 1, __ATOMIC_RELAXED); }
 
-bool commit_spares_a_frame(void) { return frames_free() + frames_reclaimable() > commit_outstanding(); }
+bool commit_spares_a_frame(void) { return frames_user_free() + frames_reclaimable() > commit_outstanding(); }
 
 bool commit_may_overcommit(void)
 {
-    return frames_free() + frames_reclaimable() > commit_outstanding() + frames_total() / RESERVE_PART;
+    return frames_user_free() + frames_reclaimable() > commit_outstanding() + frames_total() / RESERVE_PART;
 }

@@ -18,6 +18,8 @@
 #include "sched/sched.h"
 
 #define BATCH 32
+#define ZONES (KERNEL_POOL_END != 0 ? 2 : 1)    /* a machine may keep frames for the kernel alone */
+enum zone { ZONE_USER, ZONE_KERNEL };
 
 struct free_frame {
     struct free_frame *next;            /* in its chain */
@@ -31,8 +33,8 @@ struct frame_list {
     size_t             count;           /* frames */
 } ALIGNED(64);
 
-static struct frame_list pool = { .lock = SPINLOCK_INIT("frame pool", RANK_PAGES) };
-static struct frame_list lists[CPUS_MAX];
+static struct frame_list pools[2] = { [0 ... 1] = { .lock = SPINLOCK_INIT("frame pool", RANK_PAGES) } };
+static struct frame_list lists[2][CPUS_MAX];
 struct frame_table frame_table;
 static size_t total_frames;
 static uintptr_t reserved_start, reserved_end;
@@ -49,12 +51,22 @@ void kalloc_set_shrinker(size_t (*shrink)(size_t), size_t (*reclaimable)(void))
 size_t frames_reclaimable(void) { return count_reclaimable != NULL ? count_reclaimable() : 0; }
 size_t frames_total(void) { return total_frames; }
 
-size_t frames_free(void)
+static size_t frames_in(enum zone zone)
 {
-    size_t n = __atomic_load_n(&pool.count, __ATOMIC_RELAXED);
+    size_t n = __atomic_load_n(&pools[zone].count, __ATOMIC_RELAXED);
     for (unsigned i = 0; i < CPUS_MAX; i++)
-        n += __atomic_load_n(&lists[i].count, __ATOMIC_RELAXED);
+        n += __atomic_load_n(&lists[zone][i].count, __ATOMIC_RELAXED);
     return n;
+}
+
+size_t frames_user_free(void) { return frames_in(ZONE_USER); }
+size_t frames_kernel_free(void) { return ZONES > 1 ? frames_in(ZONE_KERNEL) : 0; }
+size_t frames_free(void) { return frames_user_free() + frames_kernel_free(); }
+
+static enum zone zone_of(const struct free_frame *f)
+{
+    const uintptr_t border = KERNEL_POOL_END;
+    return (uintptr_t)f < border ? ZONE_KERNEL : ZONE_USER;
 }
 
 void bad_frame(const void *page, const char *what) { panic("frame %p %s", page, what); }
@@ -79,25 +91,26 @@ static void check_poison(struct free_frame *f) { (void)f; }
 
 static void put_batch(struct free_frame *chain, size_t length)
 {
+    struct frame_list *pool = &pools[zone_of(chain)];
     chain->batch_length = length;
-    acquire(&pool.lock);
-    chain->next_batch = pool.head;
-    pool.head = chain;
-    pool.count += length;
-    release(&pool.lock);
+    acquire(&pool->lock);
+    chain->next_batch = pool->head;
+    pool->head = chain;
+    pool->count += length;
+    release(&pool->lock);
 }
 
-static struct free_frame *take_batch(size_t *length)
+static struct free_frame *take_batch(struct frame_list *pool, size_t *length)
 {
-    acquire(&pool.lock);
-    struct free_frame *chain = pool.head;
+    acquire(&pool->lock);
+    struct free_frame *chain = pool->head;
     *length = 0;
     if (chain != NULL) {
         *length = chain->batch_length;
-        pool.head = chain->next_batch;
-        pool.count -= *length;
+        pool->head = chain->next_batch;
+        pool->count -= *length;
     }
-    release(&pool.lock);
+    release(&pool->lock);
     return chain;
 }
 
@@ -135,10 +148,10 @@ static struct free_frame *push(struct frame_list *l, struct free_frame *f)
 }
 
 /* refill -- one frame, and the rest of its batch onto this CPU's list. */
-static struct free_frame *refill(struct frame_list *l)
+static struct free_frame *refill(struct frame_list *l, struct frame_list *pool)
 {
     size_t length;
-    struct free_frame *f = take_batch(&length);
+    struct free_frame *f = take_batch(pool, &length);
     if (f == NULL)
         return NULL;
     if (f->next != NULL) {
@@ -154,14 +167,14 @@ static struct free_frame *refill(struct frame_list *l)
     return f;
 }
 
-HOT static struct free_frame *take_free_frame(void)
+HOT static struct free_frame *take_free_frame(enum zone zone)
 {
-    struct frame_list *mine = &lists[this_cpu()->id];
+    struct frame_list *mine = &lists[zone][this_cpu()->id];
     struct free_frame *f = pop(mine);
     if (f == NULL)
-        f = refill(mine);
+        f = refill(mine, &pools[zone]);
     for (unsigned i = 0; f == NULL && i < cpus_online; i++)
-        f = pop(&lists[i]);                             /* the last frames may lie in another CPU's list */
+        f = pop(&lists[zone][i]);                       /* the last frames may lie in another CPU's list */
     return f;
 }
 
@@ -178,21 +191,30 @@ bool alloc_fails_now(void)
 }
 #endif
 
-static HOT void *alloc_frame(bool promised)
+/* take_user_frame -- from the frames that may be promised: not the last of those, unless this is a promised one. */
+HOT static struct free_frame *take_user_frame(bool promised)
 {
+    struct free_frame *f = NULL;
+    if (promised || pools[ZONE_USER].count > commit_outstanding() || commit_spares_a_frame()) {
+        f = take_free_frame(ZONE_USER);
+        if (f == NULL && shrink_cache != NULL && shrink_cache(BATCH) > 0)
+            f = take_free_frame(ZONE_USER);
+    }
+    return f;
+}
+
+HOT static void *alloc_frame(bool for_kernel, bool promised)
+{
+    struct free_frame *f = NULL;
     irq_push();
 #ifdef DEBUG
     KASSERT(!lock_held_from(RANK_FS));                  /* the shrinker takes such locks */
-    if (alloc_fails_now()) {
-        irq_pop();
-        return NULL;
-    }
 #endif
-    struct free_frame *f = NULL;
-    if (promised || pool.count > commit_outstanding() || commit_spares_a_frame()) {
-        f = take_free_frame();
-        if (f == NULL && shrink_cache != NULL && shrink_cache(BATCH) > 0)
-            f = take_free_frame();
+    if (!alloc_fails_now()) {
+        if (ZONES > 1 && for_kernel)
+            f = take_free_frame(ZONE_KERNEL);
+        if (f == NULL)
+            f = take_user_frame(promised);
     }
     irq_pop();
     if (f == NULL)
@@ -206,8 +228,9 @@ static HOT void *alloc_frame(bool promised)
     return f;
 }
 
-HOT void *alloc_page_raw(void) { return alloc_frame(false); }
-void *alloc_promised_page_raw(void) { return alloc_frame(true); }
+HOT void *alloc_page_raw(void) { return alloc_frame(true, false); }
+void *alloc_table_page_raw(void) { return alloc_frame(true, true); }
+HOT void *alloc_user_page_raw(bool promised) { return alloc_frame(false, promised); }
 
 void *alloc_page(void)
 {
@@ -228,7 +251,7 @@ void release_frame(void *page)
     struct free_frame *f = page;
     poison(f);
     irq_push();
-    struct free_frame *surplus = push(&lists[this_cpu()->id], f);
+    struct free_frame *surplus = push(&lists[zone_of(f)][this_cpu()->id], f);
     irq_pop();
     if (surplus != NULL)
         put_batch(surplus, BATCH);
@@ -244,8 +267,10 @@ void kalloc_reserve(uintptr_t start, uintptr_t end)
 
 void init_kalloc(uintptr_t start, uintptr_t end)
 {
-    for (unsigned i = 0; i < CPUS_MAX; i++)
-        spinlock_init(&lists[i].lock, "frame list", RANK_PAGES);
+    for (unsigned i = 0; i < CPUS_MAX; i++) {
+        spinlock_init(&lists[ZONE_USER][i].lock, "frame list", RANK_PAGES);
+        spinlock_init(&lists[ZONE_KERNEL][i].lock, "frame list", RANK_PAGES);
+    }
     /* The table itself takes the first frames; it has entries for them too, which are never used. */
     size_t nframes = (PAGE_DOWN(end) - PAGE_UP(start)) >> PAGE_SHIFT;
     frame_table.pages = (struct page *)PAGE_UP(start);
@@ -260,6 +285,11 @@ void init_kalloc(uintptr_t start, uintptr_t end)
         if (a >= reserved_start && a < reserved_end)
             continue;
         struct free_frame *f = (struct free_frame *)a;
+        if (length > 0 && zone_of(f) != zone_of(chain)) {
+            put_batch(chain, length);
+            chain = NULL;
+            length = 0;
+        }
         poison(f);
         f->next = chain;
         chain = f;

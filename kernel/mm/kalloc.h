@@ -29,9 +29,11 @@ void   init_kalloc(uintptr_t start, uintptr_t end);
 MUST_CHECK void *alloc_page(void);
 MUST_CHECK void *alloc_page_raw(void);
 
-/* alloc_promised_page_raw -- for a page that was charged, and for tables on the way to one: may take what was promised,
- * which the others may not (commit.h). */
-MUST_CHECK void *alloc_promised_page_raw(void);
+/* alloc_user_page_raw -- for a user's page or a block of a file. Only a promised one, which was charged, may take what was
+ * promised (commit.h). On a machine with two pools it never comes from the kernel's, from which the others come first.
+ * alloc_table_page_raw -- a table on the way to a page that was perhaps promised. */
+MUST_CHECK void *alloc_user_page_raw(bool promised);
+MUST_CHECK void *alloc_table_page_raw(void);
 
 /* alloc_fails_now -- T-2, debug builds: must this allocation of a frame or of a small object fail? failalloc() chose which
  * one of the current task's. */
@@ -76,7 +78,9 @@ static inline void free_page(void *page)
 static inline unsigned page_refs(const void *page) { return __atomic_load_n(&page_of(page)->refs, __ATOMIC_ACQUIRE); }
 
 size_t frames_total(void);              /* usable frames */
-size_t frames_free(void);               /* exact when nobody allocates meanwhile */
+size_t frames_free(void);               /* exact when nobody allocates meanwhile; the sum of the two pools: */
+size_t frames_user_free(void);
+size_t frames_kernel_free(void);        /* 0 on a machine with one pool */
 
 /* kalloc_set_shrinker -- upcall (mm -> fs): `shrink(n)` gives back up to n clean cache frames at once and returns how
  * many; `reclaimable()` tells how many it could. shrink takes a lock of rank RANK_FS, so nobody allocates under one;

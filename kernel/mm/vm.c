@@ -151,17 +151,22 @@ static struct page *table_page(pte_t *entry) { return page_of((void *)PAGE_DOWN(
 
 /* ---- Faults */
 
-HOT static int map_fresh(struct vm *vm, struct area *area, pte_t *entry)
+/* new_frame -- for a page of this area; its contents are undefined. */
+HOT static void *new_frame(const struct area *area)
 {
     bool promised = (area->flags & AREA_CHARGED) != 0;
-    if (!promised && !commit_may_overcommit())
-        return -ENOMEM;
-    void *frame = promised ? alloc_promised_page_raw() : alloc_page_raw();
+    void *frame = promised || commit_may_overcommit() ? alloc_user_page_raw(promised) : NULL;
+    if (promised && frame != NULL)
+        commit_frame_used(frame);
+    return frame;
+}
+
+HOT static int map_fresh(struct vm *vm, struct area *area, pte_t *entry)
+{
+    void *frame = new_frame(area);
     if (frame == NULL)
         return -ENOMEM;
     clear_page(frame);
-    if (promised)
-        commit_frame_used(frame);
     if (area->access & PTE_EXEC)
         page_of(frame)->flags |= PAGE_CODE;
     __atomic_store_n(&entry->bits, pte_make(frame, area->access | PTE_USER).bits, __ATOMIC_RELEASE);    /* M4 */
@@ -190,15 +195,10 @@ HOT static int break_cow(struct vm *vm, struct area *area, pte_t *entry)
         count(&vm_counters.cow_upgrades);
         return 0;
     }
-    bool promised = (area->flags & AREA_CHARGED) != 0;
-    if (!promised && !commit_may_overcommit())
-        return -ENOMEM;
-    void *copy = promised ? alloc_promised_page_raw() : alloc_page_raw();
+    void *copy = new_frame(area);
     if (copy == NULL)
         return -ENOMEM;
     copy_page(copy, frame);
-    if (promised)
-        commit_frame_used(copy);
     __atomic_store_n(&entry->bits, pte_make(copy, rights).bits, __ATOMIC_RELEASE);
     shoot_down(vm);                                     /* nobody reads the old frame through us any more, ... */
     free_page(frame);                                   /* ... so our reference may go */

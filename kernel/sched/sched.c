@@ -108,25 +108,34 @@ HOT void task_make_runnable(struct task *t)
 /* ---- Switching */
 
 /* The bit is set before the table is loaded and cleared after another one is: who reads the mask after clearing an
- * entry misses no CPU that can still use it (M1). */
-HOT static void load_space(struct cpu *c, struct address_space *space)
+ * entry misses no CPU that can still use it (M1). begin_space says what is to be loaded, NULL: nothing. */
+HOT static pte_t *begin_space(struct cpu *c, struct address_space *space)
 {
-    struct address_space *old = c->loaded;
-    if (old == space)
-        return;
+    if (c->loaded == space)
+        return NULL;
     if (space != NULL)
         __atomic_fetch_or(&space->cpus, 1ul << c->id, __ATOMIC_SEQ_CST);
-    pagetable_load(space != NULL ? space->root : kernel_pagetable);
-    if (old != NULL)
-        __atomic_fetch_and(&old->cpus, ~(1ul << c->id), __ATOMIC_SEQ_CST);
+    c->unloaded = c->loaded;
     c->loaded = space;
+    return space != NULL ? space->root : kernel_pagetable;
+}
+
+HOT static void end_space(struct cpu *c)
+{
+    if (c->unloaded != NULL)
+        __atomic_fetch_and(&c->unloaded->cpus, ~(1ul << c->id), __ATOMIC_SEQ_CST);
+    c->unloaded = NULL;
 }
 
 void sched_use_space(struct address_space *space)
 {
     irq_push();
+    struct cpu *c = this_cpu();
     current()->space = space;
-    load_space(this_cpu(), space);
+    pte_t *root = begin_space(c, space);
+    if (root != NULL)
+        pagetable_load(root);
+    end_space(c);
     irq_pop();
 }
 
@@ -136,6 +145,7 @@ HOT void finish_switch(void)
     struct task *previous = c->previous;
     enum previous_fate fate = c->previous_fate;
 
+    end_space(c);
     if (fate == PREVIOUS_DIES)
         release_stack(previous);
     __atomic_store_n(&previous->on_cpu, 0, __ATOMIC_RELEASE);
@@ -159,9 +169,8 @@ HOT static void switch_to(struct cpu *c, struct task *next, enum previous_fate f
     c->task = next;
     c->previous = self;
     c->previous_fate = fate;
-    load_space(c, next->space);
     fp_switch(self, next);
-    context_switch(&self->context, &next->context);
+    context_switch(&self->context, &next->context, begin_space(c, next->space));
     finish_switch();
 }
 
@@ -306,7 +315,8 @@ void sched_init(void)
     boot_task.kstack = (uintptr_t)boot_stack;
     copy_string(boot_task.name, "idle0", sizeof(boot_task.name));
     *(uint64_t *)boot_stack = STACK_MAGIC;
-    context_init(&boot_task, NULL);
+    if (!context_init(&boot_task, NULL))
+        panic("the first task has no room in the machine's tables");
     sched_add_cpu(machine.boot_hart, &boot_task);
     boot_cpu = &cpus[0];
     boot_cpu->online = true;

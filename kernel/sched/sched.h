@@ -91,6 +91,7 @@ struct cpu {
     struct task     *previous;          /* the task just switched away from, and what becomes of it */
     enum previous_fate previous_fate;
     struct address_space *loaded;       /* whose page table is loaded; NULL: the kernel's */
+    struct address_space *unloaded;     /* the one before, until the switch is over; NULL: none */
     bool             tick_stopped;      /* idle: no timer interrupt is armed */
     bool             kick_armed;        /* clock_kick_soon() is on its way */
     uint64_t         next_tick;         /* clock_now() of its next tick */

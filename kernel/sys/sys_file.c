@@ -370,12 +370,17 @@ long sys_getcwd(struct task *self, const uintptr_t arg[])
 long sys_utime(struct task *self, const uintptr_t arg[])
 {
     struct inode *inode;
+    int64_t seconds;
     int err = inode_at(self, arg[0], true, &inode);
     if (err < 0)
         return err;
+    if (copy_from_user(&seconds, va_of(arg[1]), sizeof(seconds)) != 0) {
+        inode_put(inode);
+        return -EFAULT;
+    }
     if ((err = log_begin(INODE_CREDITS)) == 0) {
         if ((err = inode_lock(inode)) == 0) {
-            inode->disk.mtime = (int64_t)(intptr_t)arg[1];
+            inode->disk.mtime = seconds;
             inode_update(inode);
             inode_unlock(inode);
         }

@@ -123,7 +123,8 @@ long sys_kcounters(struct task *self, const uintptr_t arg[])
     struct kcounters c = {
         .frames_total = frames_total(),
         .frames_free = frames_free(),
-        .frames_user_free = frames_free(),
+        .frames_kernel_free = frames_kernel_free(),
+        .frames_user_free = frames_user_free(),
         .frames_cached = frames_reclaimable(),
         .pages_committed = commit_outstanding(),
         .ticks = clock_ticks(),

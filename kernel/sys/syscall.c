@@ -11,10 +11,10 @@ static long (*const handlers[SYSCALL_LIMIT])(struct task *self, const uintptr_t 
 };
 #undef SYSCALL
 
-HOT void syscall(struct trap_frame *tf, unsigned long number)
+HOT void syscall(struct trap_frame *tf, unsigned long number, const uintptr_t arg[])
 {
     long result = -ENOSYS;
     if (LIKELY(number < SYSCALL_LIMIT && handlers[number] != NULL))
-        result = handlers[number](current(), frame_arguments(tf));
+        result = handlers[number](current(), arg);
     frame_set_result(tf, result);
 }

@@ -60,7 +60,7 @@ void task_init(void)
     char buf[8];
     sched_set_stack_release(release_stack);
     uint64_t wanted = option_number("maxtasks", frames_total() / 4);
-    limit = (unsigned)MIN(MAX(wanted, TASKS_MIN), INT32_MAX);
+    limit = (unsigned)MIN(MAX(wanted, TASKS_MIN), TASKS_MAX);
     if (limit != wanted)
         printk("maxtasks: %u is the nearest that works\n", limit);
     verbose = option("verbose", buf, sizeof(buf));
@@ -79,15 +79,16 @@ struct task *task_create(const char *name, void (*first)(void), int *error)
     struct task *t = slab_alloc(&task_cache);
     if (t != NULL)
         t->kstack = (uintptr_t)alloc_page_raw();
-    if (t == NULL || t->kstack == 0) {
+    if (t == NULL || t->kstack == 0 || !context_init(t, first)) {
+        *error = t == NULL || t->kstack == 0 ? -ENOMEM : -EAGAIN;
+        if (t != NULL && t->kstack != 0)
+            free_page((void *)t->kstack);
         if (t != NULL)
             slab_free(&task_cache, t);
         __atomic_fetch_sub(&present, 1, __ATOMIC_RELAXED);
-        *error = -ENOMEM;
         return NULL;
     }
     *(uint64_t *)t->kstack = STACK_MAGIC;
-    context_init(t, first);
     t->context.irq_depth = 1;                   /* its first instructions finish the switch to it */
     t->cpu = this_cpu();
     copy_string(t->name, name, sizeof(t->name));
@@ -104,6 +105,7 @@ void task_destroy(struct task *t)
 {
     if (t->kstack != 0)
         release_stack(t);
+    context_release(t);
     slab_free(&task_cache, t);
     __atomic_fetch_sub(&present, 1, __ATOMIC_RELAXED);
 }

@@ -307,6 +307,12 @@ static void *frame_of(struct piece *p)
     ((struct piece **)page)[-1] = p;
     return page;
 }
+void *alloc_page_raw(void);
+void *alloc_user_page_raw(bool promised)
+{
+    (void)promised;
+    return alloc_page_raw();
+}
 void *alloc_page_raw(void)
 {
     struct piece *p = piece_new(4096, true);

@@ -35,6 +35,7 @@ void preempt_point(void);
 /* mm/kalloc.h */
 MUST_CHECK void *alloc_page(void);
 MUST_CHECK void *alloc_page_raw(void);
+MUST_CHECK void *alloc_user_page_raw(bool promised);
 void   free_page(void *page);
 size_t frames_total(void);
 size_t frames_free(void);

@@ -26,6 +26,11 @@ time_t time(time_t *seconds)
     return now;
 }
 
+int utime(const char *path, int64_t seconds)
+{
+    return call_utime(path, &seconds);
+}
+
 double difftime(time_t later, time_t earlier)
 {
     return (double)(later - earlier);

@@ -54,7 +54,7 @@ static pte_t table_entry(pte_t *table) { return (pte_t){ ((uintptr_t)table >> PA
  * stays the same, so no fence is needed. `entries` counts only what is the user's. */
 static pte_t *own_middle_table(pte_t *root, unsigned top)
 {
-    pte_t *fresh = alloc_promised_page_raw();
+    pte_t *fresh = alloc_table_page_raw();
     if (fresh == NULL)
         return NULL;
     copy_page(fresh, pte_table(kernel_pagetable[top]));
@@ -76,7 +76,7 @@ static pte_t *new_table(pte_t *root, vaddr_t va, pte_t *table, unsigned level)
         if (table == NULL)
             return NULL;
     }
-    pte_t *fresh = alloc_promised_page_raw();           /* perhaps on the way to a promised page */
+    pte_t *fresh = alloc_table_page_raw();           /* perhaps on the way to a promised page */
     if (fresh == NULL) {
         leaf_table_release(root, va, &all_cpus);         /* the levels added above it, for nothing now */
         return NULL;
@@ -285,7 +285,16 @@ void instruction_fence(void) { __asm__ volatile("fence.i" ::: "memory"); }
 
 /* ---- Tasks' registers */
 
-void context_init(struct task *t, void (*first)(void))
+HOT void context_switch(struct context *save, struct context *load, pte_t *root)
+{
+    if (root != NULL)
+        pagetable_load(root);
+    switch_registers(save, load);
+}
+
+void context_release(struct task *t) { (void)t; }
+
+bool context_init(struct task *t, void (*first)(void))
 {
     memset(&t->context, 0, sizeof(t->context));
     t->context.tp = (uintptr_t)t;
@@ -293,6 +302,7 @@ void context_init(struct task *t, void (*first)(void))
     t->context.frame = t->kstack + PAGE_SIZE - TF_SIZE;
     t->context.sp = t->context.frame;
     t->context.ra = (uintptr_t)first;
+    return true;
 }
 
 void frame_init(struct trap_frame *tf, vaddr_t entry, vaddr_t stack, uintptr_t arg0, uintptr_t arg1)

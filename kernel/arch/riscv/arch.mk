@@ -16,3 +16,4 @@ KERNEL += kernel/arch/riscv/platform.c   # what the device tree says
 KERNEL += kernel/arch/riscv/sbi.c        # firmware calls: timer, IPI, fences, harts, power
 KERNEL += kernel/arch/riscv/interrupt.c  # trap decoding, PLIC
 KERNEL += kernel/arch/riscv/fp.c         # floating point of user programs
+KERNEL += kernel/dev/virtio_blk.c          # its disk

@@ -61,9 +61,9 @@ start_hart:
 1:  wfi
     j       1b
 
-    .global context_switch
-# context_switch(save = a0, load = a1): returns on the other task's stack; tp tells who that is.
-context_switch:
+    .global switch_registers
+# switch_registers(save = a0, load = a1): returns on the other task's stack; tp tells who that is.
+switch_registers:
     sd      ra, CTX_RA(a0)
     sd      sp, CTX_SP(a0)
     .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11

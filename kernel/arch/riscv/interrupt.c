@@ -119,7 +119,7 @@ HOT void user_syscall(struct trap_frame *tf, uintptr_t number)
 {
     struct task *self = current();
     self->context.irq_depth = 1;
-    syscall(tf, number);
+    syscall(tf, number, tf->a);
     if (UNLIKELY(self->killed))
         return_to_user();
     DASSERT(self->context.irq_depth == 1);      /* every irq_push() and lock was undone */

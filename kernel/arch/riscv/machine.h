@@ -17,6 +17,13 @@
 #define MEMORY_LIMIT    0xA0000000ul            /* the kernel uses no RAM above: REGION shares its gigabyte */
 #define ELF_MACHINE     243                     /* EM_RISCV */
 #define ELF_CLASS       2                       /* ELFCLASS64 */
+struct elf_program {                            /* System V ABI, chapter 5: 64-bit; type 1: load */
+    uint32_t type, flags;
+    uint64_t offset, va, pa, file_bytes, memory_bytes, align;
+};
+#define MACHINE_NAME    "RISC-V"
+#define TASKS_MAX       INT32_MAX               /* no table of the machine has an entry for each */
+#define KERNEL_POOL_END 0                       /* one pool of frames */
 
 /* ---- Registers. Field order is known to assembly: offsets.h, checked in arch.c. */
 struct context {                                /* callee-saved registers of a task that is not running */
@@ -59,6 +66,8 @@ static inline bool irq_enabled(void)
     __asm__ volatile("csrr %0, sstatus" : "=r"(status));
     return (status & SSTATUS_SIE) != 0;
 }
+static inline uint8_t io_read8(uintptr_t address) { return *(volatile uint8_t *)address; }
+static inline void io_write8(uintptr_t address, uint8_t value) { *(volatile uint8_t *)address = value; }
 static inline void io_fence(void) { __asm__ volatile("fence iorw, iorw" ::: "memory"); }
 /* cpu_relax -- in a loop that waits for another hart. In deterministic mode the emulator runs one hart at a time and goes
  * to the next only when this one waits: there it must sleep (its timer interrupts soon). */
@@ -84,7 +93,6 @@ static inline struct trap_frame *task_frame(const struct task *t)
 {
     return (struct trap_frame *)((const struct context *)t)->frame;
 }
-static inline const uintptr_t *frame_arguments(const struct trap_frame *tf) { return tf->a; }
 static inline void frame_set_result(struct trap_frame *tf, long result) { tf->a[0] = (uintptr_t)result; }
 
 #ifdef DEBUG

@@ -24,6 +24,7 @@ void interrupt_init(void);                      /* PLIC, boot hart */
 void trap_init_cpu(void);                       /* stvec, enabled interrupts of this hart */
 
 /* entry.S, fp.c */
+void switch_registers(struct context *save, struct context *load);
 void start_hart(void);
 void trap_entry(void);
 void fp_save(struct fp_state *fp);

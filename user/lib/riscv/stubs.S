@@ -10,6 +10,7 @@
     .set    wrapped_exit, 1             # exit.c: flushes files
     .set    wrapped_getcwd, 1           # unistd.c: returns the buffer
     .set    wrapped_time, 1             # time.c: returns the seconds
+    .set    wrapped_utime, 1            # time.c: the seconds by value
 
     .macro  stub number, name
     .section .text.call_\name, "ax"
