@@ -14,6 +14,7 @@
  *   task_frame(t) frame_set_result(tf, result)      the registers of a task's user mode, and a system call's result in them
  *   io_read8() io_write8()   a device register of 8 bits, where the machine says the device is: memory or a port
  *   MACHINE_NAME TASKS_MAX   what it is called; how many tasks its tables can hold
+ *   HARDWARE_SWEEPER         see below
  *   KERNEL_POOL_END          frames below are for the kernel's own objects, the others for anybody; 0: no such border
  *   clock_now()              monotonic, the same on all CPUs, machine.clock_hz a second
  *   user_access_begin() user_access_end()      debug builds: user memory is reachable only in between
@@ -61,7 +62,8 @@ MUST_CHECK int arch_start_cpu(struct cpu *cpu);
 
 /* ---- Time and CPUs */
 int64_t  rtc_seconds(void);                         /* seconds since 1970, 0: no clock */
-void     timer_set(uint64_t when);                  /* one interrupt on this CPU once clock_now() >= when; ~0: never */
+void     timer_set(uint64_t when);                  /* one interrupt on this CPU, not much before clock_now() >= when */
+#define  TIMER_NEVER UINT64_MAX
 void     cpu_kick(struct cpu *cpu);                 /* interrupt another CPU, so that it leaves cpu_wait() */
 void     cpu_wait(void);                            /* sleep until an interrupt is pending; interrupts stay off */
 void     cpus_stop_others(void);                    /* panic: every other CPU stops for good */
@@ -78,6 +80,16 @@ void irq_register(unsigned irq, void (*handler)(void *arg), void *arg);
 void context_switch(struct context *save, struct context *load, pte_t *root);
 MUST_CHECK bool context_init(struct task *t, void (*first)(void));
 void context_release(struct task *t);
+
+/* context_enter_user -- t, not yet started, shall begin in user mode with its trap frame. On a machine whose switch can go there
+ * directly it does, and finish_switch() is left to t's first trap; else its first() does all that. */
+void context_enter_user(struct task *t);
+
+/* ---- The sweeper as a task of the hardware. HARDWARE_SWEEPER: there is one. init: it will run body(), which never returns.
+ * enter: the tick switches to it, and comes back when it calls leave. body() runs with interrupts off. */
+void hardware_sweeper_init(void (*body)(void));
+void hardware_sweeper_enter(void);
+void hardware_sweeper_leave(void);
 void fp_switch(struct task *from, struct task *to);                     /* saves and loads only what is in use */
 MUST_CHECK int fp_copy_to_child(struct task *parent, struct task *child);
 void fp_release(struct task *t);                                        /* forget and free its registers */
@@ -130,7 +142,7 @@ void   pagetable_free(pte_t *root);
 pte_t *leaf_table(pte_t *root, vaddr_t va, bool alloc);
 pte_t *leaf_find(pte_t *root, vaddr_t va);
 pte_t *leaf_table_seek(pte_t *root, vaddr_t va, uintptr_t *span);  /* as leaf_table; *span: how many bytes around va share the answer */
-void   leaf_table_release(pte_t *root, vaddr_t va, const uint64_t *cpus);
+void   leaf_table_release(pte_t *root, vaddr_t va, const unsigned *cpus);
 size_t pagetable_pages(const pte_t *root);          /* table frames of its own, root counted */
 
 void   map_kernel_memory(void);         /* builds kernel_pagetable: devices, RAM 1:1, text R-X, the rest RW- */
@@ -140,7 +152,8 @@ void   pagetable_load(pte_t *root);     /* this CPU; flushes */
 /* flush_local -- this CPU forgets every user translation. flush_cpus -- every CPU of the mask (bit = cpu id, this one
  * allowed) forgets them before it returns; CPUs not online are skipped. */
 void   flush_local(void);
-void   flush_cpus(uint64_t mask);
+void   flush_cpus(unsigned mask);
+#define ALL_CPUS (~0u)
 void   instruction_fence(void);         /* code written by any CPU is fetched right here from now on */
 
 /* ---- Callbacks: what arch code calls, and nothing else of upper floors. */

@@ -144,7 +144,7 @@ static void unlock_offset(struct file *file, int locked)
  * gone, and that task may be waiting for the inode. (Who waits for the offset's lock can be killed.) */
 HOT static long read_slice(struct file *file, vaddr_t dst, size_t nbytes)
 {
-    uint64_t size = __atomic_load_n(&file->inode->disk.size, __ATOMIC_RELAXED);
+    uint64_t size = file->inode->disk.size;
     nbytes = file->offset < size ? MIN(nbytes, size - file->offset) : 0;    /* it may grow meanwhile: not for this read */
     long n = user_fault_in(dst, nbytes, true);
     if (n == 0)

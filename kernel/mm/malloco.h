@@ -34,7 +34,7 @@ MUST_CHECK int chau(struct vm *vm, uintptr_t start);
 bool malloco_stays(struct vm *vm, uintptr_t va, size_t nbytes);
 
 /* malloco_sweep -- free all MARKED blocks of this address space, with one fence; adds to *swept. vm->lock held. */
-struct swept { uint64_t blocks, pages; };
+struct swept { size_t blocks, pages; };
 void malloco_sweep(struct vm *vm, struct swept *swept);
 
 unsigned malloco_describe(const struct vm *vm, uintptr_t va);   /* PAGE_IS_GRANTED, _MARKED, _FIRST; va in REGION */

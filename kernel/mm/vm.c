@@ -23,7 +23,7 @@ struct spinlock kernel_map_lock = SPINLOCK_INIT("kernel map", RANK_VM);
 struct vm_counters vm_counters;
 static bool (*make_room)(uintptr_t va, unsigned attempt);
 
-static void count(uint64_t *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
+static void count(size_t *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
 
 void init_vm(void) { map_kernel_memory(); }
 void vm_set_shortage_hook(bool (*hook)(uintptr_t va, unsigned attempt)) { make_room = hook; }
@@ -178,8 +178,8 @@ HOT static int map_fresh(struct vm *vm, struct area *area, pte_t *entry)
 
 HOT static void shoot_down(struct vm *vm)
 {
-    uint64_t cpus_mask = __atomic_load_n(&vm->space.cpus, __ATOMIC_SEQ_CST);
-    if ((cpus_mask & ~(1ul << this_cpu()->id)) != 0)
+    unsigned cpus_mask = __atomic_load_n(&vm->space.cpus, __ATOMIC_SEQ_CST);
+    if ((cpus_mask & ~(1u << this_cpu()->id)) != 0)
         count(&vm_counters.shootdowns);
     flush_cpus(cpus_mask);
 }

@@ -52,7 +52,7 @@ static inline struct vm *vm_of(const struct task *t)
 }
 
 /* vm_counters -- events since boot, for kcounters(). Written by atomic adds. */
-struct vm_counters { uint64_t demand_faults, cow_copies, cow_upgrades, shootdowns; };
+struct vm_counters { size_t demand_faults, cow_copies, cow_upgrades, shootdowns; };
 extern struct vm_counters vm_counters;
 
 void init_vm(void);                     /* the kernel's page table; paging still off */

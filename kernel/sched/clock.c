@@ -19,11 +19,11 @@
 static struct spinlock clock_lock = SPINLOCK_INIT("clock wheel", RANK_CLOCK);
 static struct list wheel[WHEEL_SLOTS];
 static uint64_t slots_done;                     /* every slot below has been looked at */
-static uint64_t ticks;                          /* written by the boot CPU only */
+static unsigned long ticks;                         /* written by the boot CPU only */
 static uint64_t boot_clock;                     /* clock_now() at clock_init() */
 static int64_t  boot_seconds;
 static uint64_t random_state;                   /* deterministic mode: not 0 */
-static void (*tick_hook)(uint64_t tick);
+static void (*tick_hook)(unsigned long tick);
 
 static uint64_t tick_length(void) { return machine.clock_hz / TICKS_PER_SECOND; }
 
@@ -35,7 +35,7 @@ void clock_init(void)
     boot_seconds = rtc_seconds();
 }
 
-void clock_set_hook(void (*hook)(uint64_t tick)) { tick_hook = hook; }
+void clock_set_hook(void (*hook)(unsigned long tick)) { tick_hook = hook; }
 
 void clock_set_seed(uint64_t seed)
 {
@@ -43,7 +43,7 @@ void clock_set_seed(uint64_t seed)
     cpus_take_turns = seed != 0;
 }
 
-uint64_t clock_ticks(void) { return __atomic_load_n(&ticks, __ATOMIC_RELAXED); }
+unsigned long clock_ticks(void) { return __atomic_load_n(&ticks, __ATOMIC_RELAXED); }
 
 uint64_t clock_uptime_us(void)
 {
@@ -90,7 +90,7 @@ void clock_enter_idle(void)
     struct cpu *c = this_cpu();
     if (c != boot_cpu && !c->tick_stopped && !cpus_take_turns) {
         c->tick_stopped = true;
-        timer_set(~0ul);
+        timer_set(TIMER_NEVER);
     }
 }
 

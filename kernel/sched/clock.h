@@ -25,7 +25,7 @@ void clock_leave_idle(void);
 /* clock_set_seed -- deterministic mode: timer interrupts also at pseudo-random times 20 to 120 us apart; 0: off. */
 void clock_set_seed(uint64_t seed);
 
-uint64_t clock_ticks(void);             /* handled ticks since boot */
+unsigned long clock_ticks(void);             /* handled ticks since boot */
 uint64_t clock_uptime_us(void);         /* microseconds since boot */
 int64_t  clock_seconds(void);           /* seconds since 1970 */
 
@@ -33,6 +33,6 @@ int64_t  clock_seconds(void);           /* seconds since 1970 */
 MUST_CHECK int sleep_until_us(uint64_t deadline);
 
 /* clock_set_hook -- upcall (sched -> task): called on the boot CPU at each tick, interrupts off, no lock held. */
-void clock_set_hook(void (*hook)(uint64_t tick));
+void clock_set_hook(void (*hook)(unsigned long tick));
 
 #endif

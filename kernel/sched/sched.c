@@ -114,7 +114,7 @@ HOT static pte_t *begin_space(struct cpu *c, struct address_space *space)
     if (c->loaded == space)
         return NULL;
     if (space != NULL)
-        __atomic_fetch_or(&space->cpus, 1ul << c->id, __ATOMIC_SEQ_CST);
+        __atomic_fetch_or(&space->cpus, 1u << c->id, __ATOMIC_SEQ_CST);
     c->unloaded = c->loaded;
     c->loaded = space;
     return space != NULL ? space->root : kernel_pagetable;
@@ -123,7 +123,7 @@ HOT static pte_t *begin_space(struct cpu *c, struct address_space *space)
 HOT static void end_space(struct cpu *c)
 {
     if (c->unloaded != NULL)
-        __atomic_fetch_and(&c->unloaded->cpus, ~(1ul << c->id), __ATOMIC_SEQ_CST);
+        __atomic_fetch_and(&c->unloaded->cpus, ~(1u << c->id), __ATOMIC_SEQ_CST);
     c->unloaded = NULL;
 }
 
@@ -145,6 +145,7 @@ HOT void finish_switch(void)
     struct task *previous = c->previous;
     enum previous_fate fate = c->previous_fate;
 
+    c->previous = NULL;
     end_space(c);
     if (fate == PREVIOUS_DIES)
         release_stack(previous);

@@ -78,7 +78,7 @@ struct task {
  * hold its translations. sched.c keeps the mask; mm/vm.c reads it to know whom to send a fence. */
 struct address_space {
     pte_t   *root;
-    uint64_t cpus;                      /* [a] */
+    unsigned cpus;                      /* [a] */
 };
 
 enum previous_fate { PREVIOUS_WAITS, PREVIOUS_YIELDS, PREVIOUS_DIES };
@@ -88,7 +88,7 @@ struct cpu {
     unsigned         hart;              /* the machine's own number */
     struct task     *task;              /* running now; == current() there */
     struct task     *idle;
-    struct task     *previous;          /* the task just switched away from, and what becomes of it */
+    struct task     *previous;          /* the task just switched away from, until finish_switch(); and what becomes of it */
     enum previous_fate previous_fate;
     struct address_space *loaded;       /* whose page table is loaded; NULL: the kernel's */
     struct address_space *unloaded;     /* the one before, until the switch is over; NULL: none */

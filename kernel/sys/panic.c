@@ -11,9 +11,9 @@
 #include "sys/syscall.h"
 #include "task/task.h"
 
-struct symbol { uint64_t address; const char *name; };
+struct symbol { uintptr_t address; const char *name; };
 extern const struct symbol kernel_symbols[];
-extern const uint64_t kernel_symbols_count;
+extern const uintptr_t kernel_symbols_count;
 
 static struct task *panicking;
 

@@ -40,5 +40,6 @@ int task_fork(void)
     child->oom_adj = self->oom_adj;
     *task_frame(child) = *task_frame(self);
     frame_set_result(task_frame(child), 0);
+    context_enter_user(child);
     return task_publish(child, self);
 }

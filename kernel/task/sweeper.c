@@ -15,20 +15,24 @@
 
 struct sweeper_counters sweeper_counters;
 static struct spinlock due_lock = SPINLOCK_INIT("sweeper", RANK_FAMILY);
-static uint64_t due;                    /* sweeps that should have begun by now; due_lock */
+static unsigned long due;                  /* sweeps that should have begun by now; due_lock */
 static bool verbose;
 
-static void at_tick(uint64_t tick)
+static void at_tick(unsigned long tick)
 {
     if (tick % TICKS_PER_SWEEP != 0)
         return;
+    if (HARDWARE_SWEEPER) {
+        hardware_sweeper_enter();       /* now, whatever runs: it comes back when the sweep is done */
+        return;
+    }
     acquire(&due_lock);
     due = tick / TICKS_PER_SWEEP;
     wakeup(&due);
     release(&due_lock);
 }
 
-static void wait_until_due(uint64_t n)
+static void wait_until_due(unsigned long n)
 {
     acquire(&due_lock);
     while (due < n)
@@ -36,11 +40,11 @@ static void wait_until_due(uint64_t n)
     release(&due_lock);
 }
 
-static void sweep(uint64_t n)
+static void sweep(unsigned long n)
 {
     struct swept swept = { 0, 0 };
     struct space_found found;
-    uint64_t tick = clock_ticks();
+    unsigned long tick = clock_ticks();
     for (int after = 0; task_next_space(&found, after, true); after = found.pid) {
         malloco_sweep(found.vm, &swept);
         release(&found.vm->lock);
@@ -49,24 +53,34 @@ static void sweep(uint64_t n)
     sweeper_counters.pages += swept.pages;
     __atomic_store_n(&sweeper_counters.sweeps, n, __ATOMIC_RELEASE);
     if (swept.blocks > 0 || verbose)
-        printk("sweep: n=%lu tick=%lu blocks=%lu pages=%lu\n", n, tick, swept.blocks, swept.pages);
+        printk("sweep: n=%lu tick=%lu blocks=%zu pages=%zu\n", n, tick, swept.blocks, swept.pages);
 }
 
-static void barrendero(void *unused)
+static void barrendero(void)
+{
+    for (unsigned long n = 1; ; n++) {
+        if (!HARDWARE_SWEEPER)
+            wait_until_due(n);
+        sweep(n);
+        if (HARDWARE_SWEEPER)
+            hardware_sweeper_leave();   /* until the tick comes back here */
+    }
+}
+
+static void sweeper_task(void *unused)
 {
     (void)unused;
     current()->urgent = true;
-    for (uint64_t n = 1; ; n++) {
-        wait_until_due(n);
-        sweep(n);
-    }
+    barrendero();
 }
 
 void sweeper_start(void)
 {
     char buf[8];
     verbose = option("verbose", buf, sizeof(buf));
-    if (task_start_kernel("barrendero", barrendero, NULL) < 0)
+    if (HARDWARE_SWEEPER)
+        hardware_sweeper_init(barrendero);
+    else if (task_start_kernel("barrendero", sweeper_task, NULL) < 0)
         panic("no memory for the sweeper");
     clock_set_hook(at_tick);
 }

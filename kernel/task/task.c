@@ -32,7 +32,7 @@ static unsigned     live, limit;        /* tasks that are not ZOMBIE, and how ma
 static unsigned     present;            /* descriptors, zombies counted */
 static struct task *init_task;
 static bool         verbose;
-uint64_t evictions;
+size_t evictions;
 
 static struct files *(*copy_files)(struct files *);
 static void (*release_files)(struct files *);

@@ -71,7 +71,7 @@ bool task_find_space(struct space_found *found, int pid);       /* just this one
 
 /* task_evict -- kill a task and count it: for a bad access, or for lack of memory. */
 void task_evict(struct task *t);
-extern uint64_t evictions;              /* atomic */
+extern size_t evictions;              /* atomic */
 
 /* task_await_end -- suspend until task `pid` is dead and its memory free; at once if it is. 0, or -EINTR: killed meanwhile.
  * task_leaving -- the pid of some task that is about to free its memory; 0: none. */
@@ -81,7 +81,7 @@ int task_leaving(void);
 /* oom_init -- from now on a touch that finds no frame ends a task: see oom.c. sweeper_start -- the sweeper begins. (sweeper.c) */
 void oom_init(void);
 void sweeper_start(void);
-struct sweeper_counters { uint64_t sweeps, blocks, pages; };
+struct sweeper_counters { unsigned long sweeps; size_t blocks, pages; };
 extern struct sweeper_counters sweeper_counters;                /* written by the sweeper only */
 
 /* Upcalls (task -> fs): open files at fork and at exit. */

@@ -42,7 +42,7 @@ _Static_assert(sizeof(pte_t) * PT_ENTRIES == PAGE_SIZE, "a table is a page");
 extern char __text_end[], __kernel_start[], __kernel_end[];
 
 pte_t *kernel_pagetable;
-static const uint64_t all_cpus = ~0ul;
+static const unsigned all_cpus = ALL_CPUS;
 static uint16_t asid_limit;             /* highest address-space number; the same on all harts */
 
 /* ---- Walking */
@@ -124,7 +124,7 @@ pte_t *leaf_find(pte_t *root, vaddr_t va)
 
 /* leaf_table_release -- free the tables on the way to va that hold no entry, from the leaf up. A hart may remember the
  * way to a table as well as a translation: the same order, clear, fence, free. */
-void leaf_table_release(pte_t *root, vaddr_t va, const uint64_t *cpus)
+void leaf_table_release(pte_t *root, vaddr_t va, const unsigned *cpus)
 {
     unsigned top = pt_index(va.addr, PT_LEVELS - 1);
     for (unsigned level = 0; level < PT_LEVELS - 1; level++) {
@@ -141,7 +141,7 @@ void leaf_table_release(pte_t *root, vaddr_t va, const uint64_t *cpus)
             page_of(parent)->entries--;
         }
         __atomic_thread_fence(__ATOMIC_SEQ_CST);        /* the entry before the mask: who loads the root later walks past it */
-        uint64_t mask = cpus == NULL ? 0 : __atomic_load_n(cpus, __ATOMIC_SEQ_CST);
+        unsigned mask = cpus == NULL ? 0 : __atomic_load_n(cpus, __ATOMIC_SEQ_CST);
         if (mask != 0)
             flush_cpus(mask);
         free_page(table);
@@ -169,7 +169,7 @@ void unmap_page(pte_t *root, vaddr_t va, bool free_frame)
         return;
     void *frame = pte_frame(*entry);
     entry->bits = 0;
-    flush_cpus(~0ul);                           /* M1: no CPU can reach the frame any more, ... */
+    flush_cpus(ALL_CPUS);                           /* M1: no CPU can reach the frame any more, ... */
     page_of((void *)PAGE_DOWN(entry))->entries--;
     if (free_frame)
         free_page(frame);                       /* ... and only now may it be used for something else */
@@ -267,7 +267,7 @@ void paging_on(void)
 
 void flush_local(void) { __asm__ volatile("sfence.vma" ::: "memory"); }
 
-HOT void flush_cpus(uint64_t mask)
+HOT void flush_cpus(unsigned mask)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);    /* cleared entries are visible before anybody flushes */
     irq_push();
@@ -293,6 +293,10 @@ HOT void context_switch(struct context *save, struct context *load, pte_t *root)
 }
 
 void context_release(struct task *t) { (void)t; }
+void context_enter_user(struct task *t) { (void)t; }
+void hardware_sweeper_init(void (*body)(void)) { (void)body; }
+void hardware_sweeper_enter(void) { }
+void hardware_sweeper_leave(void) { }
 
 bool context_init(struct task *t, void (*first)(void))
 {

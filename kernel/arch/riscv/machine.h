@@ -21,6 +21,7 @@ struct elf_program {                            /* System V ABI, chapter 5: 64-b
     uint32_t type, flags;
     uint64_t offset, va, pa, file_bytes, memory_bytes, align;
 };
+#define HARDWARE_SWEEPER 0
 #define MACHINE_NAME    "RISC-V"
 #define TASKS_MAX       INT32_MAX               /* no table of the machine has an entry for each */
 #define KERNEL_POOL_END 0                       /* one pool of frames */

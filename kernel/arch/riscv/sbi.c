@@ -41,7 +41,7 @@ void sbi_init(void)
 {
     if (platform.sstc)
         sbi_call(EID_TIME, 0, ~0ul, 0, 0, 0);
-    timer_set(~0ul);
+    timer_set(TIMER_NEVER);
 }
 
 void cpu_kick(struct cpu *cpu) { sbi_call(EID_IPI, 0, 1, cpu->hart, 0, 0); }
