@@ -2,7 +2,6 @@
 # Everything that is made goes under build/; facts about a machine are in kernel/arch/$(ARCH)/arch.mk.
 
 ARCH ?= riscv
-CPUS ?= 4
 MEM ?= 128M
 APPEND ?=
 SEED ?=
@@ -30,6 +29,7 @@ $(error ARCH=$(ARCH) is not known: use riscv or i386)
 endif
 
 include kernel/arch/$(ARCH)/arch.mk
+CPUS ?= 4
 
 # ---- What the kernel is made of, floor by floor (a file uses its own floor and those below).
 KERNEL += kernel/lib/string.c kernel/lib/printk.c kernel/lib/fdt.c

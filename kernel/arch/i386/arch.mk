@@ -3,6 +3,7 @@ ifeq ($(origin CROSS),undefined)         # the first of these compilers that is 
 CROSS := $(firstword $(foreach p,linux-gnu elf,$(if $(shell command -v i686-$(p)-gcc),i686-$(p)-)) i686-linux-gnu-)
 endif
 QEMU       ?= qemu-system-i386
+CPUS       ?= 1
 ARCH_FLAGS := -m32 -march=i686 -mgeneral-regs-only -fno-asynchronous-unwind-tables -fcf-protection=none
 ARCH_LINK  := -m32 -Wl,-m,elf_i386
 USER_FLAGS := -m32 -march=i686 -fno-asynchronous-unwind-tables -fcf-protection=none
