@@ -79,8 +79,8 @@ static void check_poison(struct free_frame *f)
 {
     const uint64_t *word = (const uint64_t *)(f + 1);
     for (size_t i = 0; i < (PAGE_SIZE - sizeof(*f)) / 8; i++)
-        if (word[i] != 0x0101010101010101ul * POISON_FREE)
-            panic("free frame %p was written at %p: 0x%lx", (void *)f, (const void *)&word[i], word[i]);
+        if (word[i] != 0x0101010101010101ull * POISON_FREE)
+            panic("free frame %p was written at %p: 0x%llx", (void *)f, (const void *)&word[i], (unsigned long long)word[i]);
 }
 #else
 static void poison(struct free_frame *f) { (void)f; }

@@ -26,6 +26,9 @@ CHECK_OFFSET(struct tss, edi, 68);
 _Static_assert(sizeof(struct trap_frame) == TF_SIZE, "trap frame");
 _Static_assert(sizeof(pte_t) * PT_ENTRIES == PAGE_SIZE, "a table is a page");
 
+#define CR0_MP 0x00000002u              /* fwait, too, traps while CR0.TS is set */
+#define CR0_EM 0x00000004u
+#define CR0_NE 0x00000020u              /* floating-point errors are exception 16 */
 #define CR0_WP 0x00010000u
 #define CR0_PG 0x80000000u
 #define CR4_LARGE_PAGES 0x10u
@@ -163,7 +166,7 @@ void paging_on(void)
     __asm__ volatile("movl %0, %%cr4" :: "r"(cr4 | CR4_LARGE_PAGES | CR4_GLOBAL_PAGES));
     write_cr3((uint32_t)kernel_pagetable);
     __asm__ volatile("movl %%cr0, %0" : "=r"(cr0));
-    __asm__ volatile("movl %0, %%cr0" :: "r"(cr0 | CR0_PG | CR0_WP) : "memory");
+    __asm__ volatile("movl %0, %%cr0" :: "r"((cr0 & ~CR0_EM) | CR0_MP | CR0_NE | CR0_PG | CR0_WP) : "memory");
 }
 
 void flush_local(void) { write_cr3(read_cr3()); }

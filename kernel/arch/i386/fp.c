@@ -18,8 +18,10 @@ static void fp_on(void)  { __asm__ volatile("clts"); }
 static void fp_off(void) { __asm__ volatile("movl %%cr0, %%eax; orl $8, %%eax; movl %%eax, %%cr0" ::: "eax"); }
 
 /* save -- fnsave leaves the unit empty. The unit is on. */
-static void save(struct task *t) { __asm__ volatile("fnsave %0; fwait" : "=m"(*t->fp)); }
-static void load(struct task *t) { __asm__ volatile("frstor %0" :: "m"(*t->fp)); }
+static void save(struct task *t) { __asm__ volatile("fnsave %0" : "=m"(*t->fp)); }
+
+/* load -- frstor would first report an exception that a dead task has left in the unit. */
+static void load(struct task *t) { __asm__ volatile("fnclex; frstor %0" :: "m"(*t->fp)); }
 
 bool fp_first_use(void)
 {
