@@ -1,6 +1,7 @@
 # Tamal. `make help` lists what can be done; README.md tells the rest.
 # Everything that is made goes under build/; facts about a machine are in kernel/arch/$(ARCH)/arch.mk.
 
+TEST_ARCH := $(if $(ARCH),$(ARCH),riscv i386)    # `make test` runs both machines, unless one was asked for
 ARCH ?= riscv
 MEM ?= 128M
 APPEND ?=
@@ -209,8 +210,8 @@ gdb: $(KERNEL_ELF) $(DISK) $(if $(PROG),$(BIN)/$(PROG))
 	$(Q)$(RUN) --gdb $(if $(PROG),--program $(BIN)/$(PROG))
 
 test: $(TOOLS_OK)
-	$(Q)tools/setup --tests $(ARCH)
-	$(Q)tools/test $(T)
+	$(Q)for machine in $(TEST_ARCH); do tools/setup --tests $$machine || exit; done
+	$(Q)TAMAL_ARCH='$(TEST_ARCH)' tools/test $(T)
 bench: $(KERNEL_ELF) $(IMAGE)
 	$(Q)tools/bench --kernel $(KERNEL_ELF) --disk $(IMAGE) $(BENCH)
 

@@ -12,6 +12,39 @@ from lib import paths  # noqa: E402
 from lib.images import make_image  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "riscv(reason): runs on the RISC-V machine only")
+    config.addinivalue_line("markers", "i386(reason): runs on the i386 machine only")
+    config.addinivalue_line("markers", "host: needs no machine; runs once")
+
+
+def key_of(item):
+    """What distinguishes a test once no machine has more CPUs than this one can."""
+    parameters = getattr(item, "callspec", None)
+    values = dict(parameters.params) if parameters else {}
+    values = {**values, **values.pop("machine", {})} if isinstance(values.get("machine"), dict) else values
+    if isinstance(values.get("cpus"), int):
+        values["cpus"] = min(values["cpus"], paths.CPUS_MAX)
+    return item.nodeid.split("[")[0], repr(sorted(values.items(), key=lambda pair: pair[0]))
+
+
+def pytest_collection_modifyitems(config, items):
+    """On the i386 machine: tests of the host are not run again, tests that differ only in the number of CPUs run once, and what
+    is about the other machine is skipped with its reason."""
+    other = "i386" if paths.ON_RISCV else "riscv"
+    seen, dropped = set(), []
+    for item in list(items):
+        mark = item.get_closest_marker(other)
+        if mark:
+            item.add_marker(pytest.mark.skip(reason=f"{other} only: {mark.args[0]}"))
+        if paths.ON_I386 and (item.get_closest_marker("host") or key_of(item) in seen):
+            dropped.append(item)
+        seen.add(key_of(item))
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in dropped]
+
+
 def build_all():
     """tools/test has built everything and says so; a bare pytest builds here."""
     if "TAMAL_BUILT" not in os.environ:

@@ -23,9 +23,12 @@ from pathlib import Path
 
 import pexpect
 
-from lib.paths import FSCK, IMAGE, PATIENCE, kernel
+from lib.paths import CPUS_MAX, FSCK, IMAGE, ON_RISCV, PATIENCE, kernel
 
-QEMU = os.environ.get("QEMU", "qemu-system-riscv64")
+QEMU = os.environ.get("QEMU", "qemu-system-riscv64" if ON_RISCV else "qemu-system-i386")
+HARDWARE = (["-machine", "virt", "-bios", "default", "-global", "virtio-mmio.force-legacy=false"] if ON_RISCV else
+            ["-machine", "pc", "-vga", "none", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
+DISK_DEVICE = "virtio-blk-device,drive=disk0" if ON_RISCV else "ide-hd,drive=disk0,bus=ide.0"
 CAP = 120                                       # seconds a machine may be silent or a command may take
 PANIC_STATUS = 101
 
@@ -73,11 +76,11 @@ def assert_clean(image, console=""):
 
 
 def disk_arguments(path, cache="unsafe", **more):
-    """A virtio disk on a raw image. cache=unsafe: the host need not flush its own cache; the guest's kill -9 tests
+    """A disk on a raw image. cache=unsafe: the host need not flush its own cache; the guest's kill -9 tests
     kill QEMU, not the host."""
     options = "".join(f",{k}={v}" for k, v in more.items())
     return ["-drive", f"file={path},if=none,format=raw,id=disk0,cache={cache}{options}",
-            "-device", "virtio-blk-device,drive=disk0"]
+            "-device", DISK_DEVICE]
 
 
 class Boot:
@@ -88,12 +91,13 @@ class Boot:
         """disk: virtio, initrd, none, or a list of QEMU arguments with {image} in them. own: work on a copy."""
         self.folder = Path(folder or tempfile.mkdtemp(prefix="tamal-"))
         self.remove_folder = folder is None
+        cpus = min(cpus, CPUS_MAX)
         self.debug, self.cpus, self.mem, self.append = debug, cpus, mem, append
         self.image = None
         if disk != "none":
             self.image = copy_image(image, self.folder / "disk.img") if own else Path(image)
-        arguments = [QEMU, "-machine", "virt", "-bios", "default", "-smp", str(cpus), "-m", str(mem), "-display", "none",
-                     "-monitor", "none", "-net", "none", *([] if reboots else ["-no-reboot"]), "-global", "virtio-mmio.force-legacy=false",
+        arguments = [QEMU, *HARDWARE, "-smp", str(cpus), "-m", str(mem), "-display", "none",
+                     "-monitor", "none", "-net", "none", *([] if reboots else ["-no-reboot"]),
                      "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
                      "-kernel", str(kernel_file or kernel(debug))]
         if append:

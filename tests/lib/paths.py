@@ -14,8 +14,13 @@ PYTHON = "/usr/bin/python3"
 PATIENCE = float(os.environ.get("TAMAL_PATIENCE", "1"))
 
 
+ARCH = os.environ.get("TAMAL_ARCH", "riscv")    # the machine under test: tools/test runs all tests for one after the other
+ON_RISCV, ON_I386 = ARCH == "riscv", ARCH == "i386"
+CPUS_MAX = 8 if ON_RISCV else 1
+
+
 def flavour(debug):
-    return BUILD / ("riscv-debug" if debug else "riscv")
+    return BUILD / (ARCH + ("-debug" if debug else ""))
 
 
 def kernel(debug=False):
@@ -28,6 +33,7 @@ IMAGE = flavour(False) / "fs.img"
 def make(*arguments, check=True, timeout=900, **variables):
     """Run make as a user would: nothing of an enclosing make leaks into it."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    environment["ARCH"] = ARCH
     for name in ("APPEND", "DEBUG", "CPUS", "MEM", "SEED", "DISK", "PROGRAMS", "PROG", "V", "T"):
         environment.pop(name, None)
     words = ["make", "--no-print-directory", *map(str, arguments), *(f"{k}={v}" for k, v in variables.items())]
