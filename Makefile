@@ -70,7 +70,8 @@ COMMON  := -std=gnu11 -O2 -g -ffreestanding -fno-common -fno-stack-protector -fn
            $(if $(WERROR),-Werror) -MMD -MP
 KFLAGS  := $(COMMON) $(ARCH_FLAGS) -fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-strict-aliasing \
            -fstack-usage -I. -Ikernel -Ikernel/arch/$(ARCH) $(if $(DEBUG),-DDEBUG)
-UFLAGS  := $(COMMON) $(USER_FLAGS) -fno-builtin-printf -ffunction-sections -fdata-sections -Iuser/include -I.
+UFLAGS  := $(COMMON) $(USER_FLAGS) -fno-builtin-printf -ffunction-sections -fdata-sections \
+           -Iuser/include -Iuser/include/$(ARCH) -Iuser/tests/$(ARCH) -I.
 HOSTCC  ?= cc
 HFLAGS  := -std=gnu11 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -I. -MMD -MP
 

@@ -9,7 +9,7 @@ import pexpect
 import pytest
 
 from lib.machine import Boot, Machine, TimeOut, assert_clean, copy_image, without_newline_mapping
-from lib.paths import IMAGE, PATIENCE, ROOT, kernel
+from lib.paths import ARCH, CPUS_MAX, IMAGE, PATIENCE, ROOT, kernel
 from lib.scripts import Scripts
 
 SCRIPTS = Scripts()
@@ -571,7 +571,7 @@ def test_huge_output_is_complete(m):
 def test_keys_under_tools_run(folder):
     """As `make qemu` starts it: Ctrl-A is the shell's, Ctrl-O X ends the emulator."""
     image = copy_image(IMAGE, folder / "disk.img")
-    child = pexpect.spawn(str(ROOT / "tools/run"), ["--kernel", str(kernel()), "--disk", str(image), "--cpus", "2"],
+    child = pexpect.spawn(str(ROOT / "tools/run"), ["--arch", ARCH, "--kernel", str(kernel()), "--disk", str(image), "--cpus", str(min(2, CPUS_MAX))],
                           timeout=120 * PATIENCE, encoding="utf-8", echo=False, dimensions=(24, 80),
                           preexec_fn=without_newline_mapping)
     try:

@@ -139,6 +139,7 @@ long sys_kcounters(struct task *self, const uintptr_t arg[])
         .tasks_live = tasks_live(),
         .tasks_max = tasks_limit(),
         .cpus = cpus_online,
+        .clock_hz = machine.clock_hz,
     };
     (void)self;
     return copy_to_user(va_of(arg[0]), &c, sizeof(c));

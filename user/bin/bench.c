@@ -578,7 +578,7 @@ static bool measure(const struct row *row)
     else {
         if (ready)
             ns = fastest(row, &times);
-        thousandths = ns * 1000 / (times * row->parts);
+        thousandths = ns * 1000 / ((uint64_t)times * row->parts);
     }
     int failure = errno;
     if (row->finish != NULL)

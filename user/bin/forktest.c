@@ -19,7 +19,7 @@ static void wait_for_end(int fds[2])
 
 int main(int argc, char **argv)
 {
-    long limit = argc > 1 ? number_argument(argv[1]) : 1000000;
+    int64_t limit = argc > 1 ? number_argument(argv[1]) : 1000000;
     int fds[2], status, why = 0;
     long started = 0, reaped = 0, bad = 0;
 

@@ -9,7 +9,7 @@
 
 static bool title_before;
 
-static void head(FILE *file, long lines)
+static void head(FILE *file, int64_t lines)
 {
     char *line = NULL;
     size_t size = 0;
@@ -23,7 +23,7 @@ static void head(FILE *file, long lines)
 }
 
 /* With `title`, the name stands above the lines. */
-static int head_path(const char *path, long lines, bool title)
+static int head_path(const char *path, int64_t lines, bool title)
 {
     int fd = open_input(path), failed = 1;
     FILE *file = fd > 0 ? fdopen(fd, "r") : fd == 0 ? stdin : NULL;
@@ -44,7 +44,7 @@ static int head_path(const char *path, long lines, bool title)
 
 int main(int argc, char **argv)
 {
-    long lines = 10;
+    int64_t lines = 10;
     int option, failed = 0;
 
     if (argc > 1 && argv[1][0] == '-' && isdigit(argv[1][1])) {

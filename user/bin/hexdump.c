@@ -1,6 +1,7 @@
 /* hexdump [-C] [file...] -- bytes in hexadecimal and as text (always the -C form); equal lines shown as "*". */
 #include <ctype.h>
 #include <err.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,12 +12,12 @@
 
 static unsigned char previous[ROW];
 static bool have_previous, in_repeat;
-static unsigned long offset;
+static uint64_t offset;
 
 static void show_row(const unsigned char *row, int count)
 {
     char text[16 + ROW * 4 + 16];
-    int length = snprintf(text, sizeof text, "%08lx ", offset);
+    int length = snprintf(text, sizeof text, "%08" PRIx64 " ", offset);
 
     for (int i = 0; i < ROW; i++) {
         if (i % 8 == 0)
@@ -45,7 +46,7 @@ static void add_row(const unsigned char *row, int count)
     }
     memcpy(previous, row, (size_t)count);
     have_previous = count == ROW;
-    offset += (unsigned long)count;
+    offset += (uint64_t)count;
     check_stdout();
 }
 
@@ -86,6 +87,6 @@ int main(int argc, char **argv)
     if (count > 0)
         add_row(row, count);
     if (offset > 0)
-        printf("%08lx\n", offset);
+        printf("%08" PRIx64 "\n", offset);
     return failed;
 }

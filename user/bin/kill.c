@@ -13,7 +13,7 @@ int main(int argc, char **argv)
         usage("pid...");
     for (int i = first; i < argc; i++) {
         char *end;
-        long pid = strtol(argv[i], &end, 10);
+        long long pid = strtoll(argv[i], &end, 10);
         if (end == argv[i] || *end != '\0' || pid <= 0 || pid != (int)pid) {
             warnx("%s: not a process id", argv[i]);
             failed = 1;

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include "tool.h"
 
-static long parse(const char *text)
+static long long parse(const char *text)
 {
     char *end;
-    long number = strtol(text, &end, 10);
+    long long number = strtoll(text, &end, 10);
 
     if (end == text || *end != '\0')
         errx(2, "invalid number: %s", text);
@@ -18,15 +18,15 @@ int main(int argc, char **argv)
 {
     if (argc < 2 || argc > 4)
         usage("[first [increment]] last");
-    long first = argc > 2 ? parse(argv[1]) : 1;
-    long step = argc > 3 ? parse(argv[2]) : 1;
-    long last = parse(argv[argc - 1]);
+    long long first = argc > 2 ? parse(argv[1]) : 1;
+    long long step = argc > 3 ? parse(argv[2]) : 1;
+    long long last = parse(argv[argc - 1]);
     if (step == 0)
         errx(2, "increment must not be 0");
 
     setvbuf(stdout, NULL, _IOFBF, 0);
-    for (long n = first; step > 0 ? n <= last : n >= last; ) {
-        printf("%ld\n", n);
+    for (long long n = first; step > 0 ? n <= last : n >= last; ) {
+        printf("%lld\n", n);
         check_stdout();
         if (__builtin_add_overflow(n, step, &n))
             break;

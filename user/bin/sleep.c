@@ -6,7 +6,7 @@
 
 static int parse_tenths(const char *text)
 {
-    long tenths = 0;
+    int64_t tenths = 0;                         /* a digit more than an int */
     const char *p = text;
 
     for (; isdigit(*p) && tenths < INT_MAX / 10; p++)

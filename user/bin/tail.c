@@ -16,7 +16,7 @@ static void print_line(const char *line)
 }
 
 /* The last lines seen are kept in a ring, which grows up to the number wanted. */
-static void tail(FILE *file, size_t wanted)
+static void tail(FILE *file, uint64_t wanted)
 {
     struct strings ring = { 0 };
     size_t oldest = 0, size = 0;
@@ -28,7 +28,7 @@ static void tail(FILE *file, size_t wanted)
         } else if (wanted > 0) {
             free(ring.item[oldest]);
             ring.item[oldest] = line;
-            oldest = (oldest + 1) % wanted;
+            oldest = (oldest + 1) % (size_t)wanted;
         } else {
             free(line);
         }
@@ -41,7 +41,7 @@ static void tail(FILE *file, size_t wanted)
 }
 
 /* With `title`, the name stands above the lines. */
-static int tail_path(const char *path, size_t lines, bool title)
+static int tail_path(const char *path, uint64_t lines, bool title)
 {
     int fd = open_input(path), failed = 1;
     FILE *file = fd > 0 ? fdopen(fd, "r") : fd == 0 ? stdin : NULL;
@@ -62,7 +62,7 @@ static int tail_path(const char *path, size_t lines, bool title)
 
 int main(int argc, char **argv)
 {
-    long lines = 10;
+    int64_t lines = 10;
     int option, failed = 0;
 
     if (argc > 1 && argv[1][0] == '-' && isdigit(argv[1][1])) {
@@ -75,8 +75,8 @@ int main(int argc, char **argv)
         lines = number_argument(optarg);
     }
     if (optind == argc)
-        return tail_path("-", (size_t)lines, false);
+        return tail_path("-", (uint64_t)lines, false);
     for (int i = optind; i < argc; i++)
-        failed |= tail_path(argv[i], (size_t)lines, argc - optind > 1);
+        failed |= tail_path(argv[i], (uint64_t)lines, argc - optind > 1);
     return failed;
 }

@@ -44,10 +44,10 @@ static bool test_path(char kind, const char *path)
     }
 }
 
-static long number(const char *text)
+static long long number(const char *text)
 {
     char *rest;
-    long value = strtol(text, &rest, 10);
+    long long value = strtoll(text, &rest, 10);
 
     if (rest == text || *rest != '\0')
         errx(2, "%s: integer expected", text);
@@ -70,7 +70,7 @@ static bool compare(const char *left, const char *how, const char *right)
         return strcmp(left, right) == 0;
     if (how[0] == '!')
         return strcmp(left, right) != 0;
-    long a = number(left), b = number(right);
+    long long a = number(left), b = number(right);
     switch (how[1] << 8 | how[2]) {
     case 'e' << 8 | 'q': return a == b;
     case 'n' << 8 | 'e': return a != b;

@@ -1,6 +1,7 @@
 /* time command [argument...] -- run a command, then say on stderr how long it took; its status is ours. */
 #include <err.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 #include "user/user.h"
@@ -21,7 +22,7 @@ int main(int argc, char **argv)
         exit(errno == ENOENT ? 127 : 126);
     }
     wait_for_task(pid, &status);
-    unsigned long us = (unsigned long)((clock_ns() - start) / 1000);
-    dprintf(2, "real %lu.%06lu s\n", us / 1000000, us % 1000000);
+    uint64_t us = (clock_ns() - start) / 1000;
+    dprintf(2, "real %" PRIu64 ".%06" PRIu64 " s\n", us / 1000000, us % 1000000);
     return status;
 }

@@ -1,6 +1,7 @@
 /* wc [-lwc] [file...] -- count lines, words and bytes. */
 #include <ctype.h>
 #include <err.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "tool.h"
 
 struct counts {
-    unsigned long lines, words, bytes;
+    uint64_t lines, words, bytes;
 };
 
 static bool show_lines, show_words, show_bytes;
@@ -20,7 +21,7 @@ static int count(int fd, struct counts *counts)
     long got;
 
     while ((got = read(fd, buffer, sizeof buffer)) > 0) {
-        counts->bytes += (unsigned long)got;
+        counts->bytes += (uint64_t)got;
         for (char *p = buffer; p < buffer + got; p++) {
             counts->lines += *p == '\n';
             counts->words += !in_word && !isspace(*p);
@@ -33,13 +34,13 @@ static int count(int fd, struct counts *counts)
 static void show(const struct counts *counts, const char *name)
 {
     struct string line = { 0 };
-    const unsigned long values[] = { counts->lines, counts->words, counts->bytes };
+    const uint64_t values[] = { counts->lines, counts->words, counts->bytes };
     const bool wanted[] = { show_lines, show_words, show_bytes };
     char text[24];
 
     for (int i = 0; i < 3; i++)
         if (wanted[i]) {
-            snprintf(text, sizeof text, line.length > 0 ? " %lu" : "%lu", values[i]);
+            snprintf(text, sizeof text, line.length > 0 ? " %" PRIu64 : "%" PRIu64, values[i]);
             string_add(&line, text, strlen(text));
         }
     printf("%s%s%s\n", line.bytes, *name != '\0' ? " " : "", name);

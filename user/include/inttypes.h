@@ -28,9 +28,9 @@
 #define PRIx64 INT64_LETTERS "x"
 #define PRIX64 INT64_LETTERS "X"
 #define PRIo64 INT64_LETTERS "o"
-#define PRIdPTR "ld"
-#define PRIuPTR "lu"
-#define PRIxPTR "lx"
+#define PRIdPTR "zd"                            /* a pointer is as wide as a size */
+#define PRIuPTR "zu"
+#define PRIxPTR "zx"
 #define PRIdMAX PRId64
 #define PRIuMAX PRIu64
 #define PRIxMAX PRIx64

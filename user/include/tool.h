@@ -50,6 +50,6 @@ void check_stdout(void);
 _Noreturn void output_failed(void);
 
 /* A whole non-negative decimal number, or the end of the program: "invalid number: x". */
-long number_argument(const char *text);
+int64_t number_argument(const char *text);
 
 #endif

@@ -3,7 +3,7 @@
  *
  * A double is mantissa * 2^exponent. Multiplied out, or for a negative exponent rewritten as
  * mantissa * 5^-exponent / 10^-exponent, it is an exact decimal number of at most 767 digits, computed here with
- * integers only: printing a number does not even turn the floating-point unit on.
+ * integers only, so the digits do not depend on how a machine rounds.
  */
 #include <ctype.h>
 #include <stdint.h>

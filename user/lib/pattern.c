@@ -8,7 +8,7 @@
 #include "tool.h"
 
 /* After the '[': does the set hold `c`? Sets *end behind the ']', or to NULL when there is none. */
-static bool in_set(const char *set, char c, const char **end)
+static bool in_set(const char *set, unsigned char c, const char **end)
 {
     bool negated = *set == '!' || *set == '^', found = false;
     const char *p = set + negated;
@@ -20,9 +20,9 @@ static bool in_set(const char *set, char c, const char **end)
             *end = NULL;
             return false;
         }
-        char low = *p, high = *p;
+        unsigned char low = (unsigned char)*p, high = low;
         if (p[1] == '-' && p[2] != '\0' && p[2] != ']') {
-            high = p[2];
+            high = (unsigned char)p[2];
             p += 2;
         }
         found |= low <= c && c <= high;
@@ -42,7 +42,7 @@ static bool matches_one(const char *pattern, char c, const char **rest)
         return true;
     if (*pattern == '[') {
         const char *end;
-        bool found = in_set(pattern + 1, c, &end);
+        bool found = in_set(pattern + 1, (unsigned char)c, &end);
         if (end != NULL) {
             *rest = end;
             return found;

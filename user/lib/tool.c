@@ -103,12 +103,12 @@ void check_stdout(void)
         output_failed();
 }
 
-long number_argument(const char *text)
+int64_t number_argument(const char *text)
 {
     char *end;
 
     errno = 0;
-    long number = strtol(text, &end, 10);
+    int64_t number = strtoll(text, &end, 10);
     if (end == text || *end != '\0' || number < 0 || errno != 0)
         errx(2, "invalid number: %s", text);
     return number;

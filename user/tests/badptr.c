@@ -119,7 +119,8 @@ TEST(across_the_end_of_a_mapping)
 
 TEST(sizes_that_wrap)
 {
-    static const size_t sizes[] = { ~0ul, ~0ul - 1, ~0ul - 4096, 1ul << 63, (1ul << 63) - 1, 1ul << 40, 1ul << 38, 0xffffffff };
+    static const size_t sizes[] = { SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 4096, SIZE_MAX / 2 + 1, SIZE_MAX / 2, USER_LIMIT,
+                                    USER_LIMIT / 2, 0xffffffff };
     struct stat st;
 
     for (size_t i = 0; i < COUNT(sizes); i++) {
@@ -133,7 +134,7 @@ TEST(sizes_that_wrap)
         CHECK(n == 7 || (n == -1 && (errno == EFAULT || errno == EINVAL)));
         n = (long)syscall(28, page, sizes[i]);
         CHECK(n >= 0 || errno == EFAULT || errno == EINVAL);
-        n = read(fd, (char *)(~0ul - sizes[i] + 1), sizes[i]);      /* pointer + size is 0 */
+        n = read(fd, (char *)(SIZE_MAX - sizes[i] + 1), sizes[i]);      /* pointer + size is 0 */
         CHECK(n == -1 && (errno == EFAULT || errno == EINVAL));
     }
     CHECK_EQ(fstat(fd, &st), 0);
@@ -212,8 +213,7 @@ int main(void)
     symlink("./././f", "l");
     fd = open("f", O_CREATE | O_RDWR);
     ftruncate(fd, 2 * PAGE);
-    unsigned long rest = -(unsigned long)sbrk(0) & (PAGE - 1);
-    sbrk((long)rest);
+    sbrk((intptr_t)(-(uintptr_t)sbrk(0) & (PAGE - 1)));
     page = sbrk(PAGE);
     RUN(paths);
     RUN(paths_at_the_end_of_a_mapping);

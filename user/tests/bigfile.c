@@ -4,18 +4,18 @@
 #define DIRECT_END   (FS_DIRECT * PAGE)
 #define INDIRECT_END ((FS_DIRECT + FS_INDEX) * PAGE)
 
-static unsigned long blocks[8 * PAGE / 8];
+static uint64_t blocks[8 * PAGE / 8];
 
-static void fill(unsigned long seed, size_t nbytes)
+static void fill(uint64_t seed, size_t nbytes)
 {
     for (size_t i = 0; i < nbytes / 8; i++)
-        blocks[i] = seed * 0x9e3779b97f4a7c15ul + i;
+        blocks[i] = seed * 0x9e3779b97f4a7c15u + i;
 }
 
-static int is_filled(unsigned long seed, size_t nbytes)
+static int is_filled(uint64_t seed, size_t nbytes)
 {
     for (size_t i = 0; i < nbytes / 8; i++)
-        if (blocks[i] != seed * 0x9e3779b97f4a7c15ul + i)
+        if (blocks[i] != seed * 0x9e3779b97f4a7c15u + i)
             return 0;
     return 1;
 }

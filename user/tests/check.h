@@ -26,7 +26,10 @@ static int check_count, check_failures;
     check_that((condition) ? 1 : 0, __FILE__, __LINE__, #condition)
 
 #define CHECK_EQ(a, b) \
-    check_equal((long)(a), (long)(b), __FILE__, __LINE__, #a " == " #b)
+    check_equal(CHECKED(a), CHECKED(b), __FILE__, __LINE__, #a " == " #b)
+
+/* A number or a pointer as a number. On a machine whose long has 32 bits, a 64-bit counter keeps all of them. */
+#define CHECKED(x) ((long long)_Generic((x), long long: (x), unsigned long long: (x), default: (long)(x)))
 
 #define RUN(name) \
     do { \
@@ -46,12 +49,12 @@ static inline int check_that(int condition, const char *file, int line, const ch
     return condition;
 }
 
-static inline int check_equal(long a, long b, const char *file, int line, const char *text)
+static inline int check_equal(long long a, long long b, const char *file, int line, const char *text)
 {
     check_count++;
     if (a != b) {
         check_failures++;
-        printf("FAIL %s:%d: %s (%ld, %ld)\n", file, line, text, a, b);
+        printf("FAIL %s:%d: %s (%lld, %lld)\n", file, line, text, a, b);
     }
     return a == b;
 }

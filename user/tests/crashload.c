@@ -21,7 +21,7 @@
 #define FILES      14                   /* 0-7 in /crash, the next three in d0, the last three in d1 */
 #define DIRECTORIES 2
 #define OPS_A_ROUND 30
-#define BYTES_MAX  (1200u << 10)        /* of one task */
+#define BYTES_MAX  (1200 << 10)        /* of one task */
 #define WRITE_MAX  (300u << 10)         /* beyond the direct blocks */
 
 enum kind { NONE, ONE_FILE, SYMLINK };

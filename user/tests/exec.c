@@ -3,12 +3,14 @@
  * Run by itself with arguments, this program is also what it execs: see helper().
  */
 #include "user/tests/support.h"
+#include "instructions.h"
 
 #define SELF "/tests/exec"
 #define raw_exec(path, argv) syscall(7, path, argv)     /* the library's exec() also looks in /bin */
 
-/* exec helper count LENGTH: succeeds if there are `count` more arguments of LENGTH bytes each. */
-static int helper(int argc, char **argv)
+/* exec helper count LENGTH: succeeds if there are `count` more arguments of LENGTH bytes each.
+ * stack: what the stack pointer was when main() was called. */
+static int helper(int argc, char **argv, uintptr_t stack)
 {
     if (strcmp(argv[1], "helper") == 0) {
         int count = atoi(argv[2]), length = atoi(argv[3]);
@@ -21,16 +23,10 @@ static int helper(int argc, char **argv)
     }
     if (strcmp(argv[1], "write") == 0)          /* to a descriptor that was open before */
         return write(atoi(argv[2]), argv[3], strlen(argv[3])) == (long)strlen(argv[3]) ? 43 : 103;
-    if (strcmp(argv[1], "fresh") == 0) {        /* a fresh address space: heap empty, floats zero */
-        double zero;
-        __asm__ volatile("fmv.d %0, fs1" : "=f"(zero));
-        return zero == 0.0 && ((unsigned long)sbrk(0) & 0xfff) == 0 ? 44 : 104;
-    }
-    if (strcmp(argv[1], "aligned") == 0) {
-        unsigned long sp;
-        __asm__ volatile("mv %0, sp" : "=r"(sp));
-        return sp % 16 == 0 ? 45 : 105;
-    }
+    if (strcmp(argv[1], "fresh") == 0)          /* a fresh address space: heap empty, floating point as at the start */
+        return float_is_fresh() && ((uintptr_t)sbrk(0) & 0xfff) == 0 ? 44 : 104;
+    if (strcmp(argv[1], "aligned") == 0)
+        return stack % 16 == 0 ? 45 : 105;
     return 100;
 }
 
@@ -108,7 +104,7 @@ TEST(arguments_at_the_end_of_a_mapping)
     char *top = sbrk(PAGE);
     char **argv = (char **)(top + PAGE - 2 * sizeof(char *));
 
-    CHECK_EQ((unsigned long)sbrk(0), (unsigned long)top + PAGE);
+    CHECK_EQ(sbrk(0), top + PAGE);
     argv[0] = SELF;
     argv[1] = SELF;
     FAILS(raw_exec(SELF, argv), EFAULT);
@@ -166,7 +162,7 @@ static int dirty_then_exec(void *argument)
 {
     (void)argument;
     sbrk(100);
-    __asm__ volatile("fcvt.d.w fs1, %0" :: "r"(7) : "fs1");
+    float_leave_traces();
     char *argv[] = { SELF, "fresh", 0 };
     return exec_these(argv);
 }
@@ -202,7 +198,7 @@ TEST(failures_lose_no_frame)
 {
     struct kcounters before, after;
     char *good[] = { SELF, 0 };
-    char *bad[] = { SELF, (char *)0x80200000, 0 };
+    char *bad[] = { SELF, (char *)KERNEL_ADDRESS, 0 };
 
     raw_exec(SELF, bad);
     kcounters(&before);
@@ -218,8 +214,9 @@ TEST(failures_lose_no_frame)
 
 int main(int argc, char **argv)
 {
+    volatile uintptr_t stack = (uintptr_t)__builtin_dwarf_cfa();        /* volatile: the compiler believes it is aligned */
     if (argc > 1)
-        return helper(argc, argv);
+        return helper(argc, argv, stack);
     if (exists("/tmp/exec-test"))               /* run, alone, by arguments_at_the_end_of_a_mapping */
         return 99;
     mkdir("/tmp");

@@ -1,4 +1,5 @@
 /* open read write close dup dup2 lseek ftruncate fstat: descriptors and the bytes behind them. */
+#include <limits.h>
 #include "user/tests/support.h"
 
 TEST(bad_descriptors)
@@ -46,11 +47,12 @@ TEST(descriptors_run_out_and_come_back)
         n++;
     CHECK(n >= 13);                             /* xv6: 16 in all */
     if (n < 5000) {
-        CHECK(errno == EMFILE || errno == ENFILE);
-        FAILS(dup(0), errno);
-        FAILS(pipe(pipes), errno);
+        int error = errno;
+        CHECK(error == EMFILE || error == ENFILE);
+        FAILS(dup(0), error);
+        FAILS(pipe(pipes), error);
         close(fds[n - 1]);
-        int error = (pipe(pipes) == -1) ? errno : 0;    /* a pipe needs two */
+        error = (pipe(pipes) == -1) ? errno : 0;        /* a pipe needs two */
         CHECK(error == EMFILE || error == ENFILE);
         CHECK_EQ(dup(0), fds[n - 1]);           /* and took none */
     }
@@ -151,7 +153,7 @@ TEST(lseek_goes_anywhere_from_zero_up)
     FAILS(lseek(fd, 0, 3), EINVAL);
     FAILS(lseek(fd, 0, -1), EINVAL);
     lseek(fd, 5, SEEK_SET);
-    long wrapped = lseek(fd, 0x7fffffffffffffff, SEEK_CUR);     /* the sum overflows */
+    long wrapped = lseek(fd, LONG_MAX, SEEK_CUR);       /* the sum overflows */
     CHECK(wrapped == -1);
     CHECK_EQ(lseek(fd, 0, SEEK_CUR), 5);        /* what failed moved nothing */
     CHECK_EQ(lseek(fd, 1000, SEEK_END), 1010);  /* beyond the end: allowed, reads nothing */
@@ -170,19 +172,30 @@ TEST(lseek_goes_anywhere_from_zero_up)
 TEST(too_big)
 {
     int fd = open("f", O_CREATE | O_RDWR);
-    long most = (long)FS_MAX_BLOCKS * FS_BLOCK_SIZE;
-
-    long at = lseek(fd, 0x7ffffffffffffff0, SEEK_SET);
-    if (at >= 0) {
-        long n = write(fd, "x", 1);
-        CHECK(n == -1 && (errno == EFBIG || errno == EINVAL));
-    }
-    if (lseek(fd, most, SEEK_SET) == most)
-        FAILS(write(fd, "x", 1), EFBIG);
-    FAILS(ftruncate(fd, most + 1), EFBIG);
-    FAILS(ftruncate(fd, 0x7fffffffffffffff), EFBIG);
-    FAILS(ftruncate(fd, -1), EINVAL);
+    uint64_t most = (uint64_t)FS_MAX_BLOCKS * FS_BLOCK_SIZE;
     struct stat st;
+
+    long at = lseek(fd, LONG_MAX - 15, SEEK_SET);
+    if (LONG_MAX > most) {
+        long border = (long)most;
+        if (at >= 0) {
+            long n = write(fd, "x", 1);
+            CHECK(n == -1 && (errno == EFBIG || errno == EINVAL));
+        }
+        if (lseek(fd, border, SEEK_SET) == border)
+            FAILS(write(fd, "x", 1), EFBIG);
+        FAILS(ftruncate(fd, border + 1), EFBIG);
+        FAILS(ftruncate(fd, LONG_MAX), EFBIG);
+    } else {                                    /* no offset is too big: the largest one works */
+        CHECK_EQ(at, LONG_MAX - 15);
+        CHECK_EQ(write(fd, "0123456789abcdef", 16), 16);
+        fstat(fd, &st);
+        CHECK_EQ(st.size, LONG_MAX + 1ull);
+        FAILS(lseek(fd, 0, SEEK_CUR), EINVAL);  /* where a long cannot say it is */
+        CHECK_EQ(ftruncate(fd, LONG_MAX), 0);
+        CHECK_EQ(ftruncate(fd, 0), 0);
+    }
+    FAILS(ftruncate(fd, -1), EINVAL);
     fstat(fd, &st);
     CHECK_EQ(st.size, 0);
     close(fd);

@@ -1,36 +1,11 @@
 /* float: floating-point registers are a task's own, across switches, calls, fork; the rounding mode, too (DESIGN 10.17). */
 #include "user/tests/support.h"
-
-static void set_all(long base)
-{
-    __asm__ volatile(
-            "fcvt.d.l f0, %0\n fcvt.d.l f1, %1\n fcvt.d.l f2, %2\n fcvt.d.l f8, %0\n fcvt.d.l f9, %1\n fcvt.d.l f18, %2\n"
-            "fcvt.d.l f27, %0\n fcvt.d.l f28, %1\n fcvt.d.l f31, %2\n"
-            :: "r"(base), "r"(base + 1), "r"(base + 2)
-            : "f0", "f1", "f2", "f8", "f9", "f18", "f27", "f28", "f31");
-}
-
-/* Set, let time pass in a loop without touching floats, look: one asm block, so that the compiler keeps out. */
-static long spin_and_compare(long base, long rounds)
-{
-    long bad, other = base + 7;
-
-    __asm__ volatile(
-        "fcvt.d.l f0, %1\n fcvt.d.l f9, %2\n fcvt.d.l f18, %1\n fcvt.d.l f31, %2\n"
-        "1: addi %3, %3, -1\n bnez %3, 1b\n"
-        "fcvt.l.d t0, f0\n  sub t0, t0, %1\n mv %0, t0\n"
-        "fcvt.l.d t0, f9\n  sub t0, t0, %2\n or %0, %0, t0\n"
-        "fcvt.l.d t0, f18\n sub t0, t0, %1\n or %0, %0, t0\n"
-        "fcvt.l.d t0, f31\n sub t0, t0, %2\n or %0, %0, t0\n"
-        : "=&r"(bad), "+r"(base), "+r"(other), "+r"(rounds)
-        :: "t0", "f0", "f9", "f18", "f31", "memory");
-    return bad;
-}
+#include "instructions.h"
 
 static int many_rounds(void *base)
 {
     for (int i = 0; i < 20; i++)
-        if (spin_and_compare((long)base + i, 300000) != 0)
+        if (float_spin((long)base + i, 300000) != 0)
             return 1;
     return 0;
 }
@@ -53,56 +28,61 @@ TEST(kept_across_switches)
 
 TEST(kept_across_calls_and_sleep)
 {
-    long bad = 0, value;
+    long bad = 0;
 
-    for (long i = 0; i < 50; i++) {
-        register long a7 __asm__("a7") = i % 10 == 0 ? 13 : 11;         /* pause(0), or getpid() */
-        register long a0 __asm__("a0") = 0;
-        __asm__ volatile("fcvt.d.l f20, %2\n ecall\n fcvt.l.d %1, f20"
-                         : "+r"(a0), "=&r"(value) : "r"(i * 3), "r"(a7) : "f20", "memory");
-        bad += value != i * 3;
-    }
+    for (long i = 0; i < 50; i++)
+        bad += float_over_call(i % 10 == 0 ? 13 : 11, 0, i * 3) != i * 3;       /* pause(0), or getpid() */
     CHECK_EQ(bad, 0);
 }
 
 TEST(kept_across_fork)
 {
-    long value;
-    int status = -2;
+    int status = -2, pid;
 
-    register long a7 __asm__("a7") = 222, a0 __asm__("a0") = 0;
-    __asm__ volatile("fcvt.d.l f21, %2\n ecall\n fcvt.l.d %1, f21" : "+r"(a0), "=&r"(value) : "r"(4711l), "r"(a7) : "f21", "memory");
-    if (a0 == 0)
+    long value = float_over_fork(4711, &pid);
+    if (pid == 0)
         exit(value == 4711 ? 0 : 1);
-    CHECK(a0 > 0);
+    CHECK(pid > 0);
     CHECK_EQ(value, 4711);
-    CHECK_EQ(wait(&status), a0);
+    CHECK_EQ(wait(&status), pid);
     CHECK_EQ(status, 0);
-}
-
-static int child_changes(void *unused)
-{
-    (void)unused;
-    set_all(5);
-    __asm__ volatile("fsrm zero, %0" :: "r"(2));
-    return 0;
 }
 
 TEST(a_child_changes_only_its_own)
 {
-    long value, mode;
+    int status = -2;
 
-    __asm__ volatile("fcvt.d.l f22, %0\n fsrm zero, %1" :: "r"(99l), "r"(1l) : "f22");
-    int child = in_child(child_changes, 0);
-    __asm__ volatile("frrm %0" : "=r"(mode));
-    __asm__ volatile("fsrm zero, zero");
-    CHECK_EQ(child, 0);
+    float_set_rounding(1);
+    int pid = fork();
+    if (pid == 0) {
+        if (float_rounding() != 1)              /* inherited */
+            exit(1);
+        for (int i = 0; i < 2000; i++) {        /* for so long that the parent waits meanwhile */
+            float_change_all(i);
+            float_set_rounding(2);
+            getpid();
+        }
+        exit(0);
+    }
+    CHECK_EQ(float_over_call(3, (long)&status, 99), 99);        /* wait(&status) */
+    long mode = float_rounding();
+    float_set_rounding(0);
     CHECK_EQ(mode, 1);
-    __asm__ volatile("fcvt.d.l f22, %1\n fcvt.l.d %0, f22" : "=r"(value) : "r"(99l) : "f22");
-    CHECK_EQ(value, 99);
+    CHECK_EQ(status, 0);
+    FAILS(wait(0), ECHILD);
 }
 
-/* A new program starts with zeros: nobody's numbers leak. In a forked child that never used floats they are its parent's. */
+/* Every machine gives the same results: those of 53-bit mantissas, rounded once. */
+TEST(sums_are_rounded_once)
+{
+    volatile double one = 1.0, little_more_than_half = 0x1.0000000000001p-53, sum = one + little_more_than_half;
+
+    CHECK(sum > 1.0);                           /* rounded to 64 bits first, it would become the tie that goes down */
+    volatile double third = one / 3, tenth = 0.1, fifth = 0.2;
+    CHECK(third * 3 == 1.0);
+    CHECK(tenth + fifth == 0.30000000000000004 && tenth + fifth != 0.3);
+}
+
 TEST(arithmetic_is_right)
 {
     volatile double x = 1.0;
@@ -126,6 +106,7 @@ int main(void)
     RUN(kept_across_calls_and_sleep);
     RUN(kept_across_fork);
     RUN(a_child_changes_only_its_own);
+    RUN(sums_are_rounded_once);
     RUN(arithmetic_is_right);
     return check_summary("float");
 }

@@ -1,6 +1,7 @@
 /* sbrk, sbrklazy, malloc, the stack: memory comes zeroed, only when promised, and goes back. */
 #include <stdlib.h>
 #include "user/tests/support.h"
+#include "instructions.h"
 
 TEST(sbrk_moves_the_end_and_says_the_old_one)
 {
@@ -20,27 +21,34 @@ TEST(sbrk_fails_cleanly)
 {
     char *end = sbrk(0);
 
-    FAILS(sbrk(0x7fffffffffffffff), ENOMEM);
-    FAILS(sbrk((intptr_t)0x8000000000000000), EINVAL);
-    FAILS(sbrk(1l << 36), ENOMEM);              /* more than there is: refused while nothing is lost (DESIGN 10.7) */
-    FAILS(sbrk(1l << 40), ENOMEM);
-    FAILS(sbrk(-(1l << 40)), EINVAL);           /* below the heap's start */
-    FAILS(sbrk(-(intptr_t)(end - (char *)0x100000000)), EINVAL);
-    FAILS(sbrklazy(0x7fffffffffffffff), ENOMEM);
-    FAILS(sbrklazy((intptr_t)0x8000000000000000), EINVAL);
+    struct kcounters counters;
+    intptr_t room = (intptr_t)(USER_IMAGE_END - (uintptr_t)end);
+
+    kcounters(&counters);
+    intptr_t all_frames = (intptr_t)(counters.frames_total * PAGE);
+    CHECK(all_frames < room);
+    FAILS(sbrk(all_frames), ENOMEM);            /* more than there is: refused while nothing is lost (DESIGN 10.7) */
+    FAILS(sbrk(room + 1), ENOMEM);              /* beyond the heap's end */
+    FAILS(sbrklazy(room + 1), ENOMEM);
+    FAILS(sbrk(INTPTR_MAX), ENOMEM);
+    FAILS(sbrklazy(INTPTR_MAX), ENOMEM);
+    FAILS(sbrk(INTPTR_MIN), EINVAL);            /* below the heap's start */
+    FAILS(sbrklazy(INTPTR_MIN), EINVAL);
+    FAILS(sbrk(-room), EINVAL);
+    FAILS(sbrk(-(intptr_t)(end - (char *)USER_BASE)), EINVAL);
     CHECK_EQ(sbrk(0), end);
 }
 
 TEST(memory_is_zero_and_zero_again)
 {
-    unsigned long *words = (unsigned long *)sbrk(64 * PAGE), sum = 0;
+    uint64_t *words = (uint64_t *)sbrk(64 * PAGE), sum = 0;
 
     for (size_t i = 0; i < 64 * PAGE / 8; i++)
         sum |= words[i];
     CHECK_EQ(sum, 0);
     memset(words, 0xff, 64 * PAGE);
     sbrk(-64 * (long)PAGE);
-    words = (unsigned long *)sbrk(64 * PAGE);
+    words = (uint64_t *)sbrk(64 * PAGE);
     for (size_t i = 0; i < 64 * PAGE / 8; i++)
         sum |= words[i];
     CHECK_EQ(sum, 0);
@@ -85,13 +93,14 @@ TEST(lazy_memory_is_not_promised)
     struct kcounters before, after;
 
     kcounters(&before);
-    char *memory = sbrklazy(1l << 30);          /* 1 GiB on a machine with less */
+    intptr_t nbytes = (intptr_t)((before.frames_total + 1024) * PAGE);  /* more than the machine has */
+    char *memory = sbrklazy(nbytes);
     CHECK(memory != SBRK_ERROR);
     kcounters(&after);
     CHECK_EQ(after.pages_committed, before.pages_committed);
-    memory[0] = memory[(1l << 30) - 1] = 'x';
-    CHECK_EQ(memory[1l << 29], 0);
-    sbrk(-(1l << 30));
+    memory[0] = memory[nbytes - 1] = 'x';
+    CHECK_EQ(memory[nbytes / 2], 0);
+    sbrk(-nbytes);
 }
 
 TEST(mixed_heap_grows_and_shrinks)
@@ -160,10 +169,8 @@ TEST(stack_overflow_kills_only_the_program)
 
 static int far_below_the_stack(void *unused)
 {
-    unsigned long sp;
     (void)unused;
-    __asm__ volatile("mv %0, sp" : "=r"(sp));
-    *(volatile char *)(sp - (64ul << 20)) = 1;
+    *(volatile char *)(stack_pointer() - (64ul << 20)) = 1;
     return 0;
 }
 
@@ -183,7 +190,7 @@ TEST(malloc_and_free)
         for (int i = 0; i < 200; i++) {
             size_t size = (size_t)(i * 37 % 3000) + 1;
             blocks[i] = malloc(size);
-            bad += blocks[i] == 0 || ((unsigned long)blocks[i] & 15) != 0;
+            bad += blocks[i] == 0 || ((uintptr_t)blocks[i] & 15) != 0;
             memset(blocks[i], i, size);
         }
         for (int i = 0; i < 200; i++) {
@@ -193,9 +200,11 @@ TEST(malloc_and_free)
         }
     }
     CHECK_EQ(bad, 0);
-    CHECK(malloc(1ul << 40) == 0);
-    CHECK(malloc(~0ul) == 0);
-    CHECK(calloc(1ul << 33, 1ul << 33) == 0);   /* the product wraps */
+    CHECK(malloc(SIZE_MAX / 4) == 0);
+    CHECK(malloc(SIZE_MAX / 2) == 0);
+    CHECK(malloc(SIZE_MAX) == 0);
+    size_t more_than_root = (size_t)1 << (4 * sizeof(size_t) + 1);
+    CHECK(calloc(more_than_root, more_than_root) == 0); /* the product wraps */
     free(0);
 }
 

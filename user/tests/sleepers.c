@@ -2,6 +2,7 @@
  * sleepers N -- N tasks sleep; they must not make running ones slower (DESIGN 4), and all wake at the end.
  * Prints "SLEEPERS n alone A ns, among B ns": guest time of the same work before and while they sleep.
  */
+#include <inttypes.h>
 #include "user/tests/support.h"
 
 /* Switches and calls: a byte back and forth between two tasks. */
@@ -54,7 +55,7 @@ int main(int argc, char **argv)
     CHECK(c.tasks_live >= (uint64_t)n);
     ping_pong(50);
     uint64_t among = ping_pong(400);
-    printf("SLEEPERS %d alone %lu ns, among %lu ns\n", n, (unsigned long)alone, (unsigned long)among);
+    printf("SLEEPERS %d alone %" PRIu64 " ns, among %" PRIu64 " ns\n", n, alone, among);
     close(fds[0]);
     close(fds[1]);
     for (int i = 0; i < n; i++) {

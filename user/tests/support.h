@@ -5,6 +5,7 @@
 #define TAMAL_TESTS_SUPPORT_H
 
 #include "abi/fsformat.h"
+#include "machine.h"                            /* user/tests/$(ARCH)/ */
 #include "user/tests/check.h"
 
 #define PAGE 4096ul
@@ -60,7 +61,7 @@ static inline void checks_in_child(void (*body)(void))
 static inline uint64_t evictions_now(void)
 {
     struct kcounters counters;
-    return kcounters(&counters) == 0 ? counters.evictions : ~0ul;
+    return kcounters(&counters) == 0 ? counters.evictions : ~0ull;
 }
 
 /* EVICTED -- a child that runs body(argument) dies of a fault: status -1, one more eviction, and this task lives on. */
@@ -72,14 +73,9 @@ static inline uint64_t evictions_now(void)
     } while (0)
 
 /* Addresses at which no byte belongs to a program. A call given one must answer EFAULT and harm nobody. */
-static char *const bad_pointers[] = {
-    (char *)0x0, (char *)0x1, (char *)0x1000, (char *)0xfff, (char *)0x10000000, (char *)0x80000000, (char *)0x80200000,
-    (char *)0x87fff000, (char *)0xA10BFFFF, (char *)0xA10C0000, (char *)0xA14C0000, (char *)0xFFFFFFFF,
-    (char *)0xFFFFF000, (char *)0x2000000000, (char *)0x3FC0000000, (char *)0x3FFFFFF000, (char *)0x3FFFFFFFFF,
-    (char *)0x4000000000, (char *)0x7FFFFFFFFFFFFFFF, (char *)0x8000000000000000, (char *)0xFFFFFFC080200000,
-    (char *)0xFFFFFFFFFFFFF000, (char *)0xFFFFFFFFFFFFFFF8, (char *)0xFFFFFFFFFFFFFFFF,
-};
-#define BAD_POINTERS (sizeof bad_pointers / sizeof *bad_pointers)
+#define BAD_POINTER(address) (char *)(address),
+static char *const bad_pointers[] = { BAD_ADDRESSES(BAD_POINTER) };
+#define BAD_POINTERS COUNT(bad_pointers)
 
 /* Readable, not writable: an address in the program's text. */
 int main();

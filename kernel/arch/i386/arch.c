@@ -156,7 +156,11 @@ void map_kernel_memory(void)
 }
 
 /* pagetable_load -- outside a task switch: exec, exit. A switch loads it from the TSS. */
-void pagetable_load(pte_t *root) { write_cr3((uint32_t)root); }
+void pagetable_load(pte_t *root)
+{
+    current()->context.tss.cr3 = (uint32_t)root;        /* the sweeper comes back through the TSS; a switch saves no CR3 there */
+    write_cr3((uint32_t)root);
+}
 
 /* paging_on -- WP: the kernel's own writes respect read-only pages, or they would go through a shared one (A001-11). */
 void paging_on(void)

@@ -5,10 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef long     ssize_t;
-typedef long     off_t;
-typedef int      pid_t;
-typedef unsigned mode_t;
-typedef int64_t  time_t;
+typedef ptrdiff_t ssize_t;                      /* what %zd prints */
+typedef long      off_t;
+typedef int       pid_t;
+typedef unsigned  mode_t;
+typedef int64_t   time_t;
 
 #endif
