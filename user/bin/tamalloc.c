@@ -140,7 +140,7 @@ int main(int argc, char **argv)
     if (first < 0 || argc - first > 1)
         usage("[-i] [MIB]");
     unsigned long mib = first < argc ? (unsigned long)number_argument(argv[first]) : 10;
-    if (mib == 0 || mib > 1ul << 40)
+    if (mib == 0 || mib > SIZE_MAX >> 20)
         errx(2, "invalid number: %s", argv[first]);
 
     printf("tamalloc: a large area that costs nothing until it is touched.\n");

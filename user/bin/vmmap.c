@@ -75,7 +75,7 @@ static void print_stretch(struct stretch *stretch)
 
     memset(states, stretch->state, sizeof states);
     if (stretch->npages > MAP_WIDTH)
-        printf("    %#012lx  ... %lu pages %c%s\n", (unsigned long)stretch->start, stretch->npages, sign,
+        printf("    %#012lx  ... %zu pages %c%s\n", (unsigned long)stretch->start, stretch->npages, sign,
                sign == '.' ? " untouched" : sign == '-' ? " not granted" : "");
     else if (stretch->npages > 0)
         print_line(stretch->start, states, stretch->npages);
@@ -135,7 +135,7 @@ static void print_map(const struct area_info *area)
         add_to_stretch(&stretch, va, PAGE_IS_GRANTED, npages);
     print_stretch(&stretch);
     if (npages > 0 && seen < area->resident_pages)
-        printf("    %#012lx  ... %lu pages not looked at, %lu of them in frames: try -a\n", (unsigned long)va, npages,
+        printf("    %#012lx  ... %zu pages not looked at, %lu of them in frames: try -a\n", (unsigned long)va, npages,
                (unsigned long)area->resident_pages - seen);
 }
 
