@@ -1,156 +1,35 @@
 # tamal.py -- GDB commands that know Tamal. `make gdb` loads it; elsewhere: (gdb) source tools/gdb/tamal.py
 # `tamal` lists the commands. They work wherever the machine is paused, in user mode too: GDB reads memory with the
 # rights of the mode it stopped in, so they ask QEMU for physical memory, where the kernel is mapped one to one.
+#
+# Here are the commands that both machines have. base.py reads the kernel; riscv.py and i386.py know the registers and
+# page tables of a machine and have the commands for what only that machine has.
+import importlib
 import os
 import socket
+import sys
 import threading
 
 import gdb
 
-PAGE = 4096
-PTE_V, PTE_U, PTE_COW = 1, 16, 256
+sys.dont_write_bytecode = True
+# Where this file is. __file__ would be another one's when another script sources this one.
+sys.path.insert(0, os.path.dirname(os.path.abspath(sys._getframe().f_code.co_filename)))
+for name in ("base", "riscv", "i386"):
+    sys.modules.pop(name, None)             # sourced again: what was edited counts
+import base  # noqa: E402
+from base import (PAGE, command, cpus, current, find_task, has_field, label, looks_only, members, running_on,  # noqa: E402
+                  state, symbol, tasks, text, value, vm_of, where, words)
 
-
-# ---- Reading the kernel
-
-class physical_memory:
-    """With this, memory is read as the bus sees it. (Memory only: break- and watchpoints are not touched.)"""
-
-    def packet(self, on):
-        try:
-            gdb.execute(f"maintenance packet Qqemu.PhyMemMode:{on}", to_string=True)
-        except gdb.error:
-            pass                            # not QEMU: then rights are what they are
-
-    def __enter__(self):
-        self.packet(1)
-
-    def __exit__(self, *exception):
-        self.packet(0)
-
-
-def value(expression):
-    try:
-        return gdb.parse_and_eval(expression)
-    except gdb.error as error:
-        text = str(error)
-        if "No symbol" in text or "No struct" in text:
-            raise gdb.GdbError(f"{text} Is the kernel loaded? Try: file build/riscv/kernel.elf") from None
-        raise gdb.GdbError(f"{expression}: {text}") from None
-
-
-def members(head, type_name, field):
-    """The members of a struct list ring, each as a value of struct TYPE_NAME."""
-    member_type = gdb.lookup_type(f"struct {type_name}")
-    offset = next(f.bitpos // 8 for f in member_type.fields() if f.name == field)
-    link, first = head["next"], int(head.address)
-    for _ in range(1_000_000):
-        if int(link) == first or int(link) == 0:        # 0: not initialised yet
-            return
-        yield gdb.Value(int(link) - offset).cast(member_type.pointer()).dereference()
-        link = link["next"]
-
-
-def word(address):
-    return int(gdb.Value(address).cast(gdb.lookup_type("unsigned long").pointer()).dereference())
-
-
-def text(array):
-    return array.string("latin-1", "replace") if array.type.code == gdb.TYPE_CODE_ARRAY else \
-        (array.string("latin-1", "replace") if int(array) else "")
-
-
-def where(pc, before=1):
-    """pc as function+offset and file:line; of the call before it, as pc is mostly a return address."""
-    name = gdb.execute(f"info symbol {pc:#x}", to_string=True).split(" in section")[0].replace(" ", "")
-    place = gdb.find_pc_line(pc - before)
-    line = f" at {place.symtab.filename}:{place.line}" if place.symtab else ""
-    return (name if not name.startswith("Nosymbol") else "?") + line
-
-
-def register(name):
-    return int(gdb.parse_and_eval("$" + name)) & (2**64 - 1)
-
-
-def tasks():
-    return list(members(value("'task.c'::all_tasks"), "task", "all_link"))
-
-
-def cpus():
-    return [value("cpus")[i] for i in range(int(value("cpus_online")))]
-
-
-def this_cpu():
-    hart = gdb.selected_thread().num - 1                # QEMU: one thread per hart
-    return next((cpu for cpu in cpus() if int(cpu["hart"]) == hart), None)
-
-
-def current():
-    """The task of the selected hart; None before the kernel has one."""
-    cpu = this_cpu()
-    return cpu["task"].dereference() if cpu is not None and int(cpu["task"]) else None
-
-
-def find_task(argument):
-    """The task with this pid; without one, the current task."""
-    if not argument:
-        task = current()
-        if task is None:
-            raise gdb.GdbError("no task yet: the kernel is still starting")
-        return task
-    pid = int(gdb.parse_and_eval(argument))
-    for task in tasks():
-        if int(task["pid"]) == pid:
-            return task
-    raise gdb.GdbError(f"no task {pid}; `tasks` lists them")
-
-
-def vm_of(task):
-    if not int(task["space"]):
-        raise gdb.GdbError(f"{text(task['name'])} is a kernel task: it has no address space of its own")
-    return task["space"].cast(gdb.lookup_type("struct vm").pointer()).dereference()
-
-
-def state(task):
-    return str(task["state"]).split("::")[-1]
-
-
-def running_on(task):
-    return next((cpu for cpu in cpus() if int(cpu["task"]) == int(task.address)), None)
-
-
-# ---- Commands: each a function of the text behind its name; the comment in it is what `help` shows.
-
-commands = []
-
-
-def command(function):
-    name = function.__name__.replace("_", "-").strip("-")
-
-    class Command(gdb.Command):
-        __doc__ = function.__doc__
-
-        def invoke(self, argument, from_tty):
-            function(argument.strip())
-
-    Command(name, gdb.COMMAND_USER)
-    commands.append((name, function.__doc__))
-    return function
-
-
-def looks_only(function):
-    """Read physical memory while it runs."""
-    def wrapped(argument):
-        with physical_memory():
-            function(argument)
-    wrapped.__name__, wrapped.__doc__ = function.__name__, function.__doc__
-    return wrapped
+base.machine = machine = importlib.import_module(
+    "riscv" if gdb.selected_inferior().architecture().name().startswith("riscv") else "i386")
+sys.path.pop(0)
 
 
 @command
 def tamal(argument):
     """List these commands."""
-    for name, doc in commands:
+    for name, doc in sorted(base.commands):
         print(f"{name:14} {doc.splitlines()[0]}")
 
 
@@ -171,14 +50,15 @@ def tasks_(argument):
         parent = int(task["parent"]["pid"]) if int(task["parent"]) else "-"
         waits = what(int(task["wait_on"]), all_tasks) if int(task["wait_on"]) else ""
         print(f"{int(task['pid']):6} {state(task):9} {str(cpu):>3} {parent!s:>6} {text(task['name']):16} {waits}")
+    if machine.note():
+        print(machine.note())
 
 
 def what(address, all_tasks):
     for task in all_tasks:
         if 0 <= address - int(task.address) < task.type.sizeof:
             return f"task {int(task['pid'])}"
-    symbol = gdb.execute(f"info symbol {address:#x}", to_string=True)
-    return f"{address:#x}" + ("" if symbol.startswith("No symbol") else f" <{symbol.split(' in section')[0]}>")
+    return f"{address:#x}" + (f" <{symbol(address)}>" if symbol(address) else "")
 
 
 @command
@@ -186,49 +66,65 @@ def what(address, all_tasks):
 def task(argument):
     """task [PID]: one task: its backtrace in the kernel, and where it is in user mode.
     For a task that does not run now, from the registers it saved when it was switched away from. Without PID: the
-    task of this hart."""
+    task of this CPU."""
     t = find_task(argument)
     stack = int(t["kstack"])
     print(f"{text(t['name'])}: pid {int(t['pid'])}, {state(t)}, struct task at {int(t.address):#x}, "
           f"kernel stack {stack:#x}..{stack + PAGE:#x}")
-    cpu = running_on(t)
+    pc, fp, user, cpu = machine.registers_of(t)
     if cpu is not None:
-        number = int(cpu["hart"]) + 1
-        print(f"It runs on CPU {int(cpu['id'])}: `thread {number}`, then `backtrace` shows more.")
-        here = gdb.selected_thread()
-        for thread in gdb.selected_inferior().threads():
-            if thread.num == number:
-                thread.switch()
-        pc, fp = register("pc"), register("fp")
-        user = register("priv") == 0
-        here.switch()
-    else:
-        pc, fp, user = int(t["context"]["ra"]), int(t["context"]["s"][0]), False
+        print(f"It runs on CPU {int(cpu['id'])}: `thread {int(cpu['hart']) + 1}`, then `backtrace` shows more.")
     if user:
         print(f"in user mode at {pc:#x} {where(pc, 0)}")
         return
     print(f"#0  {pc:#x} {where(pc, 0 if cpu is not None else 1)}")
-    for depth in range(1, 64):
-        if not stack <= fp - 16 < stack + PAGE:
-            break
-        pc, fp = word(fp - 8), word(fp - 16)
+    depth, callers = 0, [] if cpu is not None else machine.first_callers(t, pc)
+    while depth < 64:
+        if callers:
+            pc = callers.pop()
+        else:
+            step = machine.caller(fp, stack)
+            if step is None:
+                break
+            pc, fp = step
         if pc == 0 or "+" not in where(pc):             # a return address is never where a function begins
             break
+        depth += 1
         print(f"#{depth:<2} {pc:#x} {where(pc)}")
     if int(t["space"]):
         frame = int(t["context"]["frame"])
         frame = gdb.Value(frame).cast(gdb.lookup_type("struct trap_frame").pointer())
-        print(f"user mode: pc {int(frame['pc']):#x} {where(int(frame['pc']), 0)}, sp {int(frame['sp']):#x}")
+        pc, sp = machine.user_registers(frame)
+        print(f"user mode: pc {pc:#x} {where(pc, 0)}, sp {sp:#x}")
+
+
+@command
+@looks_only
+def runqueues(argument):
+    """For each CPU: what runs, and what waits for the CPU, in the order in which it will get it."""
+    for cpu in cpus():
+        running = cpu["task"].dereference()
+        idle = int(cpu["task"]) == int(cpu["idle"])
+        marks = [name for name in ("sleeping", "tick_stopped", "kick_armed") if int(cpu[name])]
+        runs = "idle" if idle else f"runs {label(running)}"
+        print(f"CPU {int(cpu['id'])} (hart {int(cpu['hart'])}): {runs}" + (f" [{', '.join(marks)}]" if marks else ""))
+        queue = list(members(cpu["rq"], "task", "run_link"))
+        for t in queue:
+            print(f"    {label(t)}" + (" (urgent)" if int(t["urgent"]) else ""))
+        if len(queue) != int(cpu["rq_length"]):
+            print(f"    rq_length is {int(cpu['rq_length'])}: just being changed")
+    if machine.note():
+        print(machine.note())
 
 
 class TaskName(gdb.Function):
-    """$task(): the name of this hart's task. All programs begin at one address: break main if $_streq($task(), "ls")"""
+    """$task(): the name of this CPU's task. All programs begin at one address: break main if $_streq($task(), "ls")"""
 
     def __init__(self):
         super().__init__("task")
 
     def invoke(self):
-        with physical_memory():
+        with base.physical_memory():
             t = current()
             return text(t["name"]) if t is not None else ""
 
@@ -240,14 +136,30 @@ TaskName()
 
 @command
 @looks_only
-def frames(argument):
+def pool(argument):
     """Physical frames: how many, how many free, and where the free ones are listed."""
-    lists, pool = value("'kalloc.c'::lists"), int(value("'kalloc.c'::pool")["count"])
-    own = [int(lists[i]["count"]) for i in range(len(cpus()))]
+    pools, lists = value("'kalloc.c'::pools"), value("'kalloc.c'::lists")
+    rows = []
+    for zone, name in enumerate(machine.POOLS):
+        own = [int(lists[zone][i]["count"]) for i in range(len(cpus()))]
+        batches, chain = 0, pools[zone]["head"]
+        while int(chain):
+            batches, chain = batches + 1, chain["next_batch"]
+        rows.append((name, int(pools[zone]["count"]), batches, own, [lists[zone][i]["head"] for i in range(len(cpus()))]))
+    free = sum(common + sum(own) for _, common, _, own, _ in rows)
     total = int(value("'kalloc.c'::total_frames"))
-    print(f"{total} frames, {pool + sum(own)} free: {pool} in the pool, "
-          + ", ".join(f"{n} on CPU {i}" for i, n in enumerate(own)))
+    print(f"{total} frames, {free} free")
+    for name, common, batches, own, heads in rows:
+        print(f"{name}: {common + sum(own)} free, {common} of them in the pool, in {batches} batches")
+        for i, n in enumerate(own):
+            print(f"    CPU {i}: {n}" + (f", the next one at {int(heads[i]):#x}" if int(heads[i]) else ""))
     print(f"promised: {int(value('charged'))} pages, of which {int(value('backed'))} have a frame")
+
+
+@command
+def frames(argument):
+    """The same as pool."""
+    pool(argument)
 
 
 @command
@@ -285,47 +197,112 @@ def blocks(argument):
         print(f"{base + start * PAGE:#x}..{base + page * PAGE:#x} {state} {page - start} pages")
 
 
+# ---- Page tables
+
+def table_entries(address):
+    return words(address, 1 << machine.INDEX_BITS, machine.ENTRY_BYTES)
+
+
+def root_of(argument):
+    """(address, what it is) of the root that `pagetable ARGUMENT` means."""
+    kernel = int(value("kernel_pagetable"))
+    if argument == "kernel":
+        return kernel, "the kernel's"
+    if argument:
+        t = find_task(argument)
+        if not int(t["space"]):
+            return kernel, f"{label(t)} is a kernel task: the kernel's"
+        return int(vm_of(t)["space"]["root"]), label(t)
+    if machine.page_table():
+        return machine.page_table(), "in use on this CPU"
+    return kernel, "the kernel's; paging is off on this CPU"
+
+
 @command
 @looks_only
 def pt(argument):
-    """pt VA [PID]: walk a page table (Sv39) for an address, level by level.
-    Without PID: the table that this hart uses now, or the kernel's while paging is off."""
-    words = gdb.string_to_argv(argument)
-    if not words:
+    """pt VA [PID]: walk a page table for an address, level by level.
+    Without PID: the table that this CPU uses now, or the kernel's while paging is off."""
+    arguments = gdb.string_to_argv(argument)
+    if not arguments:
         raise gdb.GdbError("pt VA [PID]: which address?")
-    value = gdb.parse_and_eval(words[0])
-    if value.type.code == gdb.TYPE_CODE_FUNC:
-        value = value.address
-    va = int(value) & (2**64 - 1)
-    if len(words) > 1:
-        root = int(vm_of(find_task(words[1]))["space"]["root"])
-    elif register("satp"):
-        root = (register("satp") & (2**44 - 1)) * PAGE
-    else:
-        print("paging is off on this hart: this is the kernel's table")
-        root = int(value("kernel_pagetable"))
-        if not root:
-            raise gdb.GdbError("which it has not made yet")
-    if va >> 38 not in (0, 2**26 - 1):
-        raise gdb.GdbError(f"{va:#x} is no Sv39 address: bits 39 to 63 must repeat bit 38")
-    table = root
-    for level in (2, 1, 0):
-        index = (va >> (12 + 9 * level)) & 511
-        entry = word(table + 8 * index)
-        target = (entry >> 10 & (2**44 - 1)) * PAGE
-        bits = "".join(letter if entry & 1 << bit else "-" for bit, letter in enumerate("VRWXUGAD"))
-        print(f"level {level}: table {table:#x} entry {index:3} at {table + 8 * index:#x} = {entry:#018x} {bits}"
-              + (" COW" if entry & PTE_COW else ""), end="")
-        if not entry & PTE_V:
+    wanted = gdb.parse_and_eval(arguments[0])
+    if wanted.type.code == gdb.TYPE_CODE_FUNC:
+        wanted = wanted.address
+    table, what_it_is = root_of(arguments[1] if len(arguments) > 1 else "")
+    if not table:
+        raise gdb.GdbError("the kernel has made no page table yet")
+    va = machine.check_address(int(wanted) & (2**machine.BITS - 1))
+    print(f"{machine.table_name(machine.LEVELS - 1)} {what_it_is}:")
+    for level in reversed(range(machine.LEVELS)):
+        index = va >> (12 + machine.INDEX_BITS * level) & ((1 << machine.INDEX_BITS) - 1)
+        entry = table_entries(table)[index]
+        found = machine.decode(entry, level)
+        print(f"level {level}: table {table:#x} entry {index:3} at {table + machine.ENTRY_BYTES * index:#x} = "
+              f"{entry:#0{2 + 2 * machine.ENTRY_BYTES}x} {machine.bits(entry)}", end="")
+        if found is None:
             print(" -> not mapped")
             return
-        if entry & 14:                                  # R, W or X: a leaf
-            size = PAGE << 9 * level
-            print(f" -> {target | va & (size - 1):#x}, a page of {size // 1024} KiB")
+        leaf, target, rights, marks = found
+        if leaf:
+            size = PAGE << machine.INDEX_BITS * level
+            print(f"{' ' + marks if marks else ''} -> {target | va & (size - 1):#x}, a page of {size // 1024} KiB")
             return
         print(f" -> table {target:#x}")
         table = target
     print("the last level points to one more table: this table is damaged")
+
+
+def show_table(table, level, va, kernel, depth):
+    """Its entries: leaves that go on from one to the next as one line; a table, unless it is the kernel's, by itself.
+    `kernel`: the entries of the kernel's table of the same place, None: it has none there."""
+    size, digits = PAGE << machine.INDEX_BITS * level, 2 + machine.BITS // 4
+    margin, run = "  " * depth, None
+
+    def end_of_run():
+        if run is not None:
+            first, last, start, target, rights, marks = run
+            end, pages = start + (last - first + 1) * size, last - first + 1
+            indexes = f"{first}" if first == last else f"{first}-{last}"
+            print(f"{margin}[{indexes:>9}] {start:#0{digits}x}..{end:#0{digits}x} -> "
+                  f"{target:#010x}..{target + pages * size:#010x} {rights} {pages} {'page' if pages == 1 else 'pages'}"
+                  f"{'' if level == 0 else f' of {size >> 20} MiB'}{' ' + marks if marks else ''}")
+
+    for index, entry in enumerate(table_entries(table)):
+        found = machine.decode(entry, level)
+        if found is None:
+            continue
+        leaf, target, rights, marks = found
+        start = machine.address_of(va + index * size)
+        if leaf and run is not None and run[1] == index - 1 and run[3] + (index - run[0]) * size == target \
+           and run[4:] == (rights, marks):
+            run = (run[0], index, *run[2:])
+            continue
+        end_of_run()
+        run = (index, index, start, target, rights, marks) if leaf else None
+        if leaf:
+            continue
+        shared = kernel is not None and machine.decode(kernel[index], level) == found
+        print(f"{margin}[{index:>9}] {start:#0{digits}x} -> {machine.table_name(level - 1)} at {target:#x}"
+              + (", the kernel's: `pagetable kernel`" if shared else ""))
+        if not shared:
+            below = machine.decode(kernel[index], level) if kernel is not None else None
+            below = table_entries(below[1]) if below and not below[0] else None
+            show_table(target, level - 1, va + index * size, below, depth + 1)
+    end_of_run()
+
+
+@command
+@looks_only
+def pagetable(argument):
+    """pagetable [PID | kernel]: a whole page table: what is mapped where, pages in a row with the same rights as one line.
+    r w x: the rights, u: user mode has them, COW: copied on the first write. Without PID: the table that this CPU uses now."""
+    root, what_it_is = root_of(argument)
+    if not root:
+        raise gdb.GdbError("the kernel has made no page table yet")
+    kernel = int(value("kernel_pagetable"))
+    print(f"{machine.table_name(machine.LEVELS - 1)} at {root:#x}: {what_it_is}")
+    show_table(root, machine.LEVELS - 1, 0, None if root == kernel else table_entries(kernel), 0)
 
 
 # ---- Locks
@@ -357,9 +334,11 @@ def static_locks():
         elif source and source.startswith("kernel/") and line.endswith(";"):
             name = line.rstrip(";").split("[")[0].split()[-1].lstrip("*")
             try:
-                yield from find_locks(gdb.parse_and_eval(f"'{source}'::{name}"), name)
+                variable = gdb.parse_and_eval(f"'{source}'::{name}")
             except gdb.error:
-                pass                                    # a variable that the compiler dropped
+                continue
+            if not variable.is_optimized_out:           # the compiler dropped it
+                yield from find_locks(variable, name)
 
 
 @command
@@ -374,12 +353,12 @@ def locks(argument):
             holder, taken = lock["holder"], int(lock["holder"]) != 0
         else:
             taken = int(lock["locked"]) != 0
-            holder = lock["holder"] if "holder" in [f.name for f in lock.type.fields()] else None
+            holder = lock["holder"] if has_field(lock, "holder") else None
         if taken:
             found += 1
             by = f" by {text(holder['name'])}, pid {int(holder['pid'])}" if holder is not None and int(holder) else ""
             print(f"{text(lock['name'])} ({name}, {int(lock.address):#x}) is taken{by}")
-    if "held" in [f.name for f in gdb.lookup_type("struct task").fields()]:
+    if cpus() and has_field(cpus()[0]["idle"].dereference(), "held"):
         for t in [cpu["idle"].dereference() for cpu in cpus()] + tasks():
             for i in range(int(t["locks_held"])):
                 found += 1
@@ -390,74 +369,42 @@ def locks(argument):
         print("no lock is taken")
 
 
-# ---- Between user mode and the kernel. `stepi` steps over the kernel at ecall and loses its way at sret.
+# ---- Between user mode and the kernel
 
-def run_to(address, condition):
-    """Continue until `address` is reached and the condition holds; False when it stopped elsewhere."""
-    stop = gdb.Breakpoint(f"*{address:#x}", internal=True, temporary=True)
-    stop.condition, stop.silent = condition, True
-    try:
-        gdb.execute("continue", to_string=True)
-    finally:
-        if stop.is_valid():
-            stop.delete()
-    if gdb.selected_thread() is None:
-        return False
-    return register("pc") == address
+def need_user_mode():
+    if not machine.in_user_mode():
+        raise gdb.GdbError("this CPU is in the kernel: `to-user` comes first, or choose another one by `thread N`")
 
 
-def user_task():
-    if register("priv") != 0:
-        raise gdb.GdbError("this hart is in the kernel: `to-user` comes first, or choose another one by `thread N`")
-    return register("sscratch")                         # the task, while in user mode: see trap.S
-
-
-def at_ecall():
-    return bytes(gdb.selected_inferior().read_memory(register("pc"), 4)) == b"\x73\0\0\0"
+def arrive(arrived):
+    if not arrived:
+        print("stopped elsewhere")
+    gdb.execute("frame")
 
 
 @command
 def to_kernel(argument):
-    """From user mode to the first instruction of the kernel, at this task's next trap; from an ecall: by this ecall."""
-    condition = f"$sscratch == {user_task():#x}" + (" && $scause == 8" if at_ecall() else "")
-    if not run_to(register("stvec") & ~3, condition):
-        print("stopped elsewhere")
-    gdb.execute("frame")
+    """From user mode to the first instruction of the kernel, at this task's next trap; from a system call: by this one."""
+    need_user_mode()
+    arrive(machine.to_kernel())
 
 
 @command
 def step_syscall(argument):
     """From user mode to the C function of this task's next system call: sys_fork(), sys_write(), ..."""
-    me = user_task()
-    if not run_to(register("stvec") & ~3, f"$sscratch == {me:#x} && $scause == 8"):
-        print("stopped elsewhere")
-    else:
-        handler = int(value("'kernel/sys/syscall.c'::handlers")[register("a7")]) if register("a7") < 1024 else 0
-        function = handler or int(value("&'syscall'"))
-        run_to(int(value(f"*(char *){function:#x}").address), f"$tp == {me:#x}")
-    gdb.execute("frame")
+    need_user_mode()
+    arrive(machine.to_call())
 
 
 @command
 def to_user(argument):
     """From the kernel to where this task goes on in user mode."""
-    if register("priv") == 0:
-        raise gdb.GdbError("this hart is in user mode already")
+    if machine.in_user_mode():
+        raise gdb.GdbError("this CPU is in user mode already")
     t = current()
     if t is None or not int(t["space"]):
-        raise gdb.GdbError("this hart runs a kernel task: choose another one by `thread N`, or break at trap_entry")
-    me, start = int(t.address), int(value("&user_return"))
-    for instruction in gdb.selected_inferior().architecture().disassemble(start, start + 256):
-        if instruction["asm"].strip() == "sret":
-            break
-    else:
-        raise gdb.GdbError("no sret behind user_return")
-    if register("pc") == instruction["addr"] or run_to(instruction["addr"], f"$sscratch == {me:#x}"):
-        if run_to(register("sepc"), f"$sscratch == {me:#x}"):
-            gdb.execute("frame")
-            return
-    print("stopped elsewhere")
-    gdb.execute("frame")
+        raise gdb.GdbError("this CPU runs a kernel task: choose another one by `thread N`, or break at trap_entry")
+    arrive(machine.to_user(int(t.address)))
 
 
 # ---- The console of `make gdb`: the guest's output appears here while it runs; `send` is its keyboard.
@@ -501,7 +448,9 @@ def console(argument):
     print("\n".join(lines[-int(argument or 40):]))
 
 
-for setting in ("set stack-cache off", "set code-cache off", "set print pretty on"):
+# osabi: this is no Linux, where a step would go over system calls, by a breakpoint behind them. remotetimeout: seconds; 2 are not
+# enough on a busy host.
+for setting in ("set osabi none", "set stack-cache off", "set code-cache off", "set print pretty on", "set remotetimeout 30"):
     gdb.execute(setting)
 print("Commands that know the kernel: tamal lists them. The machine is paused: break and continue let it run, Ctrl-C stops it."
       + (" Its console appears here; send TEXT types on it." if console_thread else ""))

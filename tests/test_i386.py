@@ -1,0 +1,382 @@
+"""What the i386 machine's hardware is told and does, as section 3 of the requirements has it: descriptors, gates, task-state
+segments, task switches, the sweeper as a task of the processor. All of it is read from the memory and the registers of a
+running kernel, not from its source.
+
+I-8 (frames come back, both pools) needs no test of its own: /tests/around compares the free frames of both pools before and
+after each program, and the stress run does that for thousands of rounds, on this machine as on the other.
+"""
+import re
+import struct
+import subprocess
+from collections import namedtuple
+
+import pytest
+
+from lib.machine import batch
+from lib.paths import IMAGE, PATIENCE, ROOT, flavour
+from lib.probe import Probe
+
+pytestmark = pytest.mark.i386("these are the tables of the i386")
+needs_programs = pytest.mark.skipif(not IMAGE.parent.joinpath("bin/sh").exists(), reason="no user programs were built")
+
+PAGE = 4096
+CODE_0, CODE_3, DATA_0, DATA_3 = 0x08, 0x13, 0x18, 0x23
+INITIAL, IDLE, FIRST_TASK, SWEEPER = 11, 12, 13, 20             # indexes in the GDT
+IF, NT = 1 << 9, 1 << 14                                        # EFLAGS
+TSS_FIELDS = ("previous esp0 ss0 esp1 ss1 esp2 ss2 cr3 eip eflags eax ecx edx ebx esp ebp esi edi "
+              "es cs ss ds fs gs ldt").split()
+FRAME_FIELDS = "es ds edi esi ebp unused ebx edx ecx eax vector error eip cs eflags esp ss".split()
+FRAME_EAX, FRAME_CS = 4 * FRAME_FIELDS.index("eax"), 4 * FRAME_FIELDS.index("cs")
+FRAME_POINTER, STACK, SELECTOR = 104, 108, 116                  # in struct context, behind the TSS of 104 bytes
+
+Descriptor = namedtuple("Descriptor", "base limit type s dpl p avl l db g raw")
+Gate = namedtuple("Gate", "offset selector zero type s dpl p raw")
+
+
+def descriptor(raw):
+    low, high = struct.unpack("<II", raw)
+    return Descriptor(base=low >> 16 | (high & 0xff) << 16 | high & 0xff000000, limit=low & 0xffff | high & 0xf0000,
+                      type=high >> 8 & 15, s=high >> 12 & 1, dpl=high >> 13 & 3, p=high >> 15 & 1, avl=high >> 20 & 1,
+                      l=high >> 21 & 1, db=high >> 22 & 1, g=high >> 23 & 1, raw=raw)
+
+
+def gate(raw):
+    low, selector, zero, kind, high = struct.unpack("<HHBBH", raw)
+    return Gate(low | high << 16, selector, zero, kind & 15, kind >> 4 & 1, kind >> 5 & 3, kind >> 7, raw)
+
+
+def gdt(p, index):
+    return descriptor(p.read(p.address("gdt") + 8 * index, 8))
+
+
+def busy(p, index):
+    """Byte 5 of a descriptor: present, level, type. 0x89: a TSS, 0x8B: the one the processor is in."""
+    return gdt(p, index).raw[5]
+
+
+def tss(p, address):
+    return dict(zip(TSS_FIELDS, struct.unpack("<25I", p.read(address, 100))))
+
+
+def frame_of(p, task):
+    return dict(zip(FRAME_FIELDS, struct.unpack("<17I", p.read(p.word(task + FRAME_POINTER), 68))))
+
+
+def tasks_in_gdt(p):
+    """{index: TSS address} of the descriptors for tasks, the idle task's too, the sweeper's not."""
+    raw = p.read("gdt", 8 * 256)
+    found = {i: descriptor(raw[8 * i:8 * i + 8]) for i in range(IDLE, 256)}
+    return {i: d.base for i, d in found.items() if d.p and i != SWEEPER}
+
+
+@pytest.fixture(scope="module")
+def booted():
+    """Stopped where the kernel has set everything up: the idle loop begins."""
+    with Probe(append="demo=tasks", disk="none") as p:
+        p.run_until("scheduler")
+        yield p
+
+
+# ---- Tables
+
+def test_segments_are_flat(booted):
+    """I-1: code and data of both levels span 4 GiB, or REGION at 2.5 GiB would be out of reach."""
+    assert booted.registers()["GDT"] == booted.address("gdt")
+    assert gdt(booted, 0).raw == bytes(8)
+    for index, selector, kind, level in ((1, CODE_0, 0xA, 0), (2, CODE_3, 0xA, 3), (3, DATA_0, 2, 0), (4, DATA_3, 2, 3)):
+        d = gdt(booted, index)
+        assert (d.limit, d.g, d.base) == (0xFFFFF, 1, 0), f"I-1: gdt[{index}] is not flat: {d}"
+        assert (d.type & ~1, d.s, d.dpl, d.p, d.db, d.l) == (kind, 1, level, 1, 1, 0), f"I-1: gdt[{index}]: {d}"     # 1: accessed
+        assert selector == index * 8 + level
+    r = booted.registers()
+    assert (r["CS"], r["SS"], r["DS"], r["ES"]) == (CODE_0, DATA_0, DATA_0, DATA_0)
+    assert not gdt(booted, 5).p
+
+
+def test_tss_descriptors(booted):
+    """I-2: gdt[20] is the sweeper's and nobody else's; all TSS descriptors have the processor's layout."""
+    assert gdt(booted, SWEEPER).base == booted.address("sweeper_tss")
+    assert gdt(booted, INITIAL).base == booted.address("initial_tss")
+    assert gdt(booted, IDLE).base == booted.address("boot_task")        # struct task begins with its TSS
+    for index in (INITIAL, SWEEPER, *tasks_in_gdt(booted)):
+        d = gdt(booted, index)
+        assert (d.limit, d.g, d.s, d.dpl, d.p) == (0x67, 0, 0, 0, 1), f"I-2: gdt[{index}]: {d}"
+        assert d.type in (9, 11), f"I-2: gdt[{index}]: {d}"
+    assert (booted.registers()["GDT"] % 8) == 0
+
+
+SYSTEM_CALLS = {100, 101, 128, 222}
+PRESENT = {*range(21), *range(32, 48)} | SYSTEM_CALLS
+
+
+def test_gates(booted):
+    """I-3, proof (d): a program may use 100, 101, 222 and 0x80, no other vector; all are interrupt gates into the kernel."""
+    assert booted.registers()["IDT"] == booted.address("idt")
+    raw = booted.read("idt", 256 * 8)
+    gates = {vector: gate(raw[8 * vector:8 * vector + 8]) for vector in range(256)}
+    assert {v for v, g in gates.items() if g.p} == PRESENT
+    assert {v for v, g in gates.items() if g.p and g.dpl == 3} == SYSTEM_CALLS, "I-3"
+    for vector in PRESENT - {8}:
+        g = gates[vector]
+        assert (g.type, g.s, g.selector, g.zero) == (0xE, 0, CODE_0, 0), f"I-3: idt[{vector}]: {g}"
+        assert g.raw[5] == (0xEE if vector in SYSTEM_CALLS else 0x8E), f"I-3: idt[{vector}]: {g}"
+        assert g.offset == booted.address(f"_isr{vector}")
+    # A double fault finds no usable stack: it is a task of its own, at a level that no program reaches.
+    assert (gates[8].type, gates[8].dpl) == (5, 0)
+    assert gdt(booted, gates[8].selector >> 3).base == booted.address("fault_tss")
+
+
+def test_read_only_pages_hold_the_kernel_too(booted):
+    """I-7: paging is on, and so is CR0.WP (A001-11)."""
+    assert booted.registers()["CR0"] & 0x80010000 == 0x80010000
+
+
+def test_the_sweepers_tss(booted):
+    """I-5: it begins at barrendero, in level 0, in the kernel's address space, on a stack of its own."""
+    t = tss(booted, booted.address("sweeper_tss"))
+    assert booted.name(t["eip"]) == "barrendero+0x0"
+    assert (t["cs"], t["ss"], t["ds"], t["es"], t["fs"], t["gs"]) == (CODE_0, *[DATA_0] * 5)
+    assert t["cr3"] == booted.word("kernel_pagetable") == booted.registers()["CR3"]
+    assert not t["eflags"] & IF                                         # R000-15: nothing preempts it
+    stacks = [booted.word(task + STACK) for task in tasks_in_gdt(booted).values()]
+    assert (t["esp"] - 1) & ~(PAGE - 1) not in stacks
+
+
+def check_tss_of_kernel_tasks(p):
+    tasks = tasks_in_gdt(p)
+    for index, task in tasks.items():
+        t = tss(p, task)
+        assert t["ss0"] == DATA_0, f"I-4: gdt[{index}]: {t}"
+        assert t["esp0"] == p.word(task + STACK) + PAGE, f"I-4: gdt[{index}]: {t}"
+        assert p.word(task + SELECTOR) & 0xffff == index * 8
+        assert t["previous"] == 0, "I-6: somebody switched by a call"
+    tops = [tss(p, task)["esp0"] for task in tasks.values()]
+    assert len(set(tops)) == len(tops), "I-4: two tasks share a kernel stack"
+    return tasks
+
+
+def test_each_task_has_its_tss():
+    """I-4: tasks A, B, C of the demo, and idle: ss0, esp0 at the top of each one's own kernel stack."""
+    with Probe(append="demo=tasks", disk="none") as p:
+        p.run_until("sleep_until_us")                   # C: by now all have been made
+        assert len(check_tss_of_kernel_tasks(p)) >= 5
+
+
+@needs_programs
+def test_many_tasks_and_never_index_20():
+    """I-2: more tasks than there are entries before the sweeper's, which stays what it was."""
+    with Probe(append='run="forktest 20; halt"') as p:
+        p.run_until("task_publish", times=22)
+        tasks = check_tss_of_kernel_tasks(p)
+        assert len(tasks) > SWEEPER - FIRST_TASK + 8 and SWEEPER not in tasks
+        assert set(range(FIRST_TASK, SWEEPER)) < set(tasks)
+        assert gdt(p, SWEEPER).base == p.address("sweeper_tss")
+        assert len(set(tasks.values())) == len(tasks)
+        assert "forktest: OK" in p.finish()
+
+
+# ---- The sweeper
+
+@needs_programs
+def test_a_sweep_in_100_ticks():
+    """Proof (a), R000-10: the n-th sweep comes at tick 100 n, and none is left out."""
+    run = batch("sleep 3", append="verbose")
+    sweeps = re.findall(r"^sweep: n=(\d+) tick=(\d+) blocks=0 pages=0$", "\n".join(run.lines), re.M)
+    sweeps = [(int(n), int(tick)) for n, tick in sweeps]
+    assert len(sweeps) >= 2 and sweeps == [(n, 100 * n) for n in range(1, len(sweeps) + 1)]
+
+
+JUMP_TO_ITSELF = b"\xeb\xfe"
+
+
+def to_user_mode(p):
+    """To the next instruction of a program."""
+    while p.run_until("trap_return", "user_enter") == "trap_return" and p.word(p.registers()["ESP"] + FRAME_CS) & 3 == 0:
+        pass
+    while p.registers()["CPL"] != 3:
+        p.step()
+
+
+def back_from_sweep(p):
+    """Stopped in the sweeper; go on to the first instruction of whoever was interrupted."""
+    while p.registers()["TR"] == SWEEPER * 8:
+        p.run_until(far_jump(p))
+        p.step()
+
+
+def far_jump(p):
+    """The address of `ljmp *(%esp)`, by which tasks are switched."""
+    code = p.read("jump_to_task", 64)
+    assert code.count(b"\xff\x2c\x24") == 1
+    return p.address("jump_to_task") + code.index(b"\xff\x2c\x24")
+
+
+@needs_programs
+def test_who_is_in_the_task_register():
+    """Proofs (b) and (c): TR is 0x60 while idle, the task's own selector while one runs, 0xA0 in the sweeper, which leaves
+    current_task alone (R000-15); gdt[20] is busy exactly in there."""
+    with Probe(append='run="sleep 3; halt"') as p:
+        p.run_until("cpu_wait")
+        assert p.registers()["TR"] == 0x60 and p.word("current_task") == p.address("boot_task")
+        assert (busy(p, IDLE), busy(p, SWEEPER)) == (0x8B, 0x89)
+
+        to_user_mode(p)
+        task, before = p.word("current_task"), p.registers()
+        selector, eip = before["TR"], before["EIP"]
+        assert selector >= FIRST_TASK * 8 and selector % 8 == 0 and selector != SWEEPER * 8
+        assert gdt(p, selector >> 3).base == task != p.address("boot_task")
+        assert (busy(p, selector >> 3), busy(p, IDLE), busy(p, SWEEPER)) == (0x8B, 0x89, 0x89)
+        code = p.read(eip, 2)
+        p.write(eip, JUMP_TO_ITSELF)                    # the program stays there: the first sweep finds it, the second one nobody
+
+        for round in (1, 2):
+            p.run_until("hardware_sweeper_enter")
+            task, before = p.word("current_task"), p.registers()
+            assert gdt(p, before["TR"] >> 3).base == task
+            assert before["TR"] == (selector if round == 1 else IDLE * 8)
+            p.run_until(far_jump(p))
+            p.step()
+            inside = p.registers()
+            assert inside["TR"] == 0xA0
+            assert inside["EIP"] == p.address("barrendero") if round == 1 else p.name(inside["EIP"]).startswith("jump_to_task")
+            p.run_until("hardware_sweeper_leave")
+            inside = p.registers()
+            assert inside["TR"] == 0xA0 and inside["CPL"] == 0
+            assert p.word("current_task") == task
+            assert (busy(p, SWEEPER), busy(p, before["TR"] >> 3)) == (0x8B, 0x89)
+            assert inside["CR3"] == p.word("kernel_pagetable")
+            assert inside["EFL"] & (IF | NT) == 0 and tss(p, p.address("sweeper_tss"))["previous"] == 0     # I-6
+            assert inside["ESP"] & ~(PAGE - 1) != p.word(task + STACK)
+            back_from_sweep(p)
+            after = p.registers()
+            assert (after["TR"], after["CR3"]) == (before["TR"], before["CR3"]) and p.word("current_task") == task
+            assert (busy(p, SWEEPER), busy(p, before["TR"] >> 3)) == (0x89, 0x8B)
+            if round == 1:
+                p.write(eip, code)
+        p.finish()
+
+
+def sweep_right_after_exec(p):
+    """The first program begins, stays where it is, and the next tick is a sweep's: CR3 before the sweep and after it. None:
+    somebody else came between, as when the disk interrupts."""
+    p.run_until("task_change_program")
+    task = p.word("current_task")
+    to_user_mode(p)
+    if p.word("current_task") != task:
+        return None
+    p.write(p.registers()["EIP"], JUMP_TO_ITSELF)
+    p.write("ticks", struct.pack("<I", 99))
+    if p.run_until("hardware_sweeper_enter", "context_switch") == "context_switch":
+        return None
+    before = p.registers()["CR3"]
+    p.run_until("hardware_sweeper_leave")
+    back_from_sweep(p)
+    assert p.word("current_task") == task
+    return before, p.registers()["CR3"]
+
+
+@needs_programs
+def test_a_sweep_right_after_exec_comes_back_to_the_new_program():
+    """The far jump into the sweeper does not save CR3. A task that changed its page table in exec and was not switched away
+    since must find the new one again, not the one that was freed."""
+    for _ in range(5):
+        with Probe(append='run="true; halt"') as p:
+            seen = sweep_right_after_exec(p)
+        if seen:
+            assert seen[0] == seen[1], "after the sweep CR3 is not what it was"
+            return
+    raise AssertionError("no sweep came right after an exec")
+
+
+# ---- Task switches
+
+@needs_programs
+def test_one_far_jump_changes_everything():
+    """Proof (e): over `ljmp` CR3, ESP, EIP and TR change in one step, to what the new task's TSS holds; the old one's has been
+    filled."""
+    with Probe(append='run="true; true; halt"') as p:
+        jump = far_jump(p)
+        for _ in range(500):                            # kernel tasks keep the page table: not each switch changes CR3
+            p.run_until(jump)
+            before = p.registers()
+            selector = p.word(before["ESP"] + 4) & 0xffff
+            wanted = tss(p, gdt(p, selector >> 3).base)
+            if wanted["cr3"] != before["CR3"] and selector != SWEEPER * 8:
+                break
+        else:
+            raise AssertionError("no switch between two address spaces was seen")
+        old = gdt(p, before["TR"] >> 3).base
+        assert before["EIP"] == jump and busy(p, before["TR"] >> 3) == 0x8B and busy(p, selector >> 3) == 0x89
+        p.step()
+        after = p.registers()
+        for register in ("CR3", "ESP", "EIP", "TR"):
+            assert after[register] != before[register], f"(e): {register} did not change"
+        assert (after["TR"], after["CR3"], after["ESP"]) == (selector, wanted["cr3"], wanted["esp"])
+        assert after["EIP"] == wanted["eip"]
+        assert busy(p, before["TR"] >> 3) == 0x89 and busy(p, selector >> 3) == 0x8B
+        saved = tss(p, old)
+        assert (saved["esp"], saved["eip"]) == (before["ESP"], jump + 3)
+        assert not after["EFL"] & NT and tss(p, gdt(p, selector >> 3).base)["previous"] == 0        # I-6: a jump, no call
+
+
+@needs_programs
+def test_a_forked_child_begins_behind_int_222():
+    """Proof (f), I-4, R001-3: the child's TSS is the parent's frame with 0 in EAX; its first instruction is the one after
+    `int 222`, in level 3, in an address space and on a kernel stack of its own."""
+    with Probe(append='run="true; halt"') as p:
+        p.run_until("task_fork")                        # of init, which makes the shell
+        p.write(p.word(p.word("current_task") + FRAME_POINTER) + FRAME_EAX, b"eax!")        # the child's must not be this
+        p.run_until("task_publish")
+        esp = p.registers()["ESP"]
+        child, parent = p.word(esp + 4), p.word(esp + 8)
+        frame, t = frame_of(p, parent), tss(p, child)
+        assert parent == p.word("current_task")
+        assert frame["vector"] == 222
+        assert p.read(frame["eip"] - 2, 2) == b"\xcd\xde", "the frame does not lie behind int 222"
+        assert t["eip"] == frame["eip"], "(f)"
+        assert t["eax"] == 0
+        for name in ("ecx", "edx", "ebx", "ebp", "esi", "edi", "esp", "eflags"):
+            assert t[name] == frame[name], f"I-4: {name}"
+        assert (t["cs"], t["ss"], t["ds"], t["es"], t["ss0"]) == (CODE_3, DATA_3, DATA_3, DATA_3, DATA_0)
+        assert t["eflags"] & IF
+        assert t["esp0"] == p.word(child + STACK) + PAGE != tss(p, parent)["esp0"]
+        parents_root = p.registers()["CR3"]
+        assert t["cr3"] not in (parents_root, p.word("kernel_pagetable")), "I-4: the child has no directory of its own"
+        selector = p.word(child + SELECTOR) & 0xffff
+        d = gdt(p, selector >> 3)
+        assert (d.base, d.type, d.limit) == (child, 9, 0x67)
+
+        jump = far_jump(p)
+        while True:
+            p.run_until(jump)
+            if p.word(p.registers()["ESP"] + 4) & 0xffff == selector:
+                break
+        p.step()
+        r = p.registers()
+        assert (r["EIP"], r["ESP"], r["EAX"], r["CPL"]) == (frame["eip"], frame["esp"], 0, 3)
+        assert (r["TR"], r["CR3"]) == (selector, t["cr3"])
+        assert busy(p, selector >> 3) == 0x8B
+        p.finish()
+
+
+# ---- Faults by vectors that are not a program's
+
+@needs_programs
+def test_vectors_of_the_kernel_are_not_the_programs():
+    """I-3: `int 14` and `int 32` in a program are general protection faults, with the gate in the error code."""
+    if not (flavour(False) / "tests" / "fault").exists():
+        pytest.skip("/tests/fault was not built")
+    run = batch("/tests/fault")
+    for vector in (14, 32):
+        error = vector * 8 + 2
+        line = rf"^fault: pid=\d+ name=\w+ cause=13 err={error:#x} va=0x0 pc=0x8[0-9a-f]+ -> killed$"
+        assert run.has(line), f"I-3: int {vector}"
+
+
+# ---- The kernel's stacks
+
+@pytest.mark.parametrize("debug", [False, True], ids=["release", "debug"])
+def test_kernel_stack_is_bounded(debug):
+    done = subprocess.run([ROOT / "tools" / "check-stack", "--arch", "i386", flavour(debug)], capture_output=True, text=True,
+                          timeout=600 * PATIENCE)
+    assert done.returncode == 0, done.stdout + done.stderr
