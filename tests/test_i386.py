@@ -2,8 +2,8 @@
 segments, task switches, the sweeper as a task of the processor. All of it is read from the memory and the registers of a
 running kernel, not from its source.
 
-I-8 (frames come back, both pools) needs no test of its own: /tests/around compares the free frames of both pools before and
-after each program, and the stress run does that for thousands of rounds, on this machine as on the other.
+I-8 (frames come back) needs no test of its own: /tests/around and the stress run compare what is free, the sum of both pools,
+before and after many rounds, here as on the other machine; and a frame's address says which pool it goes back to.
 """
 import re
 import struct

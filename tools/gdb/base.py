@@ -4,7 +4,11 @@ import struct
 import gdb
 
 PAGE = 4096
-machine = None                              # riscv.py or i386.py; tamal.py sets it
+machine = None                              # tamal.py sets it: riscv.py or i386.py, which offer the same
+#   NAME BITS POOLS          what it is called, the width of a register, names of kalloc.c's pools
+#   LEVELS INDEX_BITS ENTRY_BYTES page_table() check_address() address_of() decode() bits() table_name()      page tables
+#   in_user_mode() current_address() registers_of() caller() first_callers() user_registers() note()          tasks
+#   to_kernel() to_call() to_user()      the moves between user mode and the kernel: False when it stopped elsewhere
 
 
 class physical_memory:
@@ -87,17 +91,6 @@ def where(pc, before=1):
 
 def register(name):
     return int(gdb.parse_and_eval("$" + name)) & (2**machine.BITS - 1)
-
-
-def ranges(numbers):
-    """[1, 2, 3, 7] as "1-3, 7"."""
-    runs = []
-    for n in numbers:
-        if runs and runs[-1][1] == n - 1:
-            runs[-1][1] = n
-        else:
-            runs.append([n, n])
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
 # ---- Tasks and CPUs

@@ -7,13 +7,12 @@ import struct
 import gdb
 
 import base
-from base import command, looks_only, register, symbol, text, value, word
+from base import command, looks_only, register, symbol, value, word
 
 NAME = "i386"
 BITS = 32
 POOLS = ("user pool, frames from 4 MiB up", "kernel pool, frames below 4 MiB")     # enum zone of kalloc.c
 LEVELS, INDEX_BITS, ENTRY_BYTES = 2, 10, 4
-CALL = "int"
 
 
 # ---- Descriptors

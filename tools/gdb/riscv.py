@@ -8,7 +8,6 @@ NAME = "riscv"
 BITS = 64
 POOLS = ("frames",)                         # of kalloc.c
 LEVELS, INDEX_BITS, ENTRY_BYTES = 3, 9, 8   # Sv39
-CALL = "ecall"
 
 
 # ---- Tasks

@@ -18,8 +18,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(sys._getframe().f_code.co_fil
 for name in ("base", "riscv", "i386"):
     sys.modules.pop(name, None)             # sourced again: what was edited counts
 import base  # noqa: E402
-from base import (PAGE, command, cpus, current, find_task, has_field, label, looks_only, members, running_on,  # noqa: E402
-                  state, symbol, tasks, text, value, vm_of, where, words)
+from base import (PAGE, command, cpus, current, find_task, has_field, label, looks_only, members, state,  # noqa: E402
+                  symbol, tasks, text, value, vm_of, where, words)
 
 base.machine = machine = importlib.import_module(
     "riscv" if gdb.selected_inferior().architecture().name().startswith("riscv") else "i386")
@@ -233,7 +233,7 @@ def pt(argument):
     if not table:
         raise gdb.GdbError("the kernel has made no page table yet")
     va = machine.check_address(int(wanted) & (2**machine.BITS - 1))
-    print(f"{machine.table_name(machine.LEVELS - 1)} {what_it_is}:")
+    print(f"{machine.table_name(machine.LEVELS - 1)} at {table:#x}: {what_it_is}")
     for level in reversed(range(machine.LEVELS)):
         index = va >> (12 + machine.INDEX_BITS * level) & ((1 << machine.INDEX_BITS) - 1)
         entry = table_entries(table)[index]

@@ -73,7 +73,7 @@ static inline void own_stack_and_variables(void)
     for (int i = 0; i < n && i < (int)COUNT(areas); i++) {
         if ((areas[i].access & AREA_WRITE) == 0 || (areas[i].kind != AREA_IMAGE && areas[i].kind != AREA_STACK))
             continue;
-        for (uint64_t page = areas[i].start; page < areas[i].end; page += PAGE)
+        for (uintptr_t page = areas[i].start; page < areas[i].end; page += PAGE)
             touch_again((volatile char *)page);
     }
 }

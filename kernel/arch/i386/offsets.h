@@ -14,6 +14,8 @@
 #define GDT_COUNT        8192           /* as many as the processor can address */
 #define SELECTOR(index)  ((index) << 3)
 
+#define CPUS_MAX  1
+
 #define CTX_STACK 108                   /* struct context: behind the TSS of 104 bytes and its frame pointer */
 
 #define TF_CS     52
