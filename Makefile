@@ -3,7 +3,6 @@
 
 TEST_ARCH := $(if $(ARCH),$(ARCH),riscv i386)    # `make test` runs both machines, unless one was asked for
 ARCH ?= riscv
-MEM ?= 128M
 APPEND ?=
 SEED ?=
 DEBUG ?=
@@ -31,6 +30,7 @@ endif
 
 include kernel/arch/$(ARCH)/arch.mk
 CPUS ?= 4
+MEM ?= 128M
 
 # ---- What the kernel is made of, floor by floor (a file uses its own floor and those below).
 KERNEL += kernel/lib/string.c kernel/lib/printk.c kernel/lib/fdt.c

@@ -22,8 +22,8 @@ static void start_user(void *unused);
 void kmain(void)
 {
     arch_init();                        /* read the device tree: memory, harts, devices, command line */
-    printk("\nTamal on " MACHINE_NAME ": %zu MiB of memory, %u harts\n",
-           (size_t)(machine.memory_end - machine.memory_start) >> 20, machine.harts);
+    printk("\nTamal on " MACHINE_NAME ": %zu MiB of memory, %u hart%s\n",
+           (size_t)(machine.memory_end - machine.memory_start) >> 20, machine.harts, machine.harts == 1 ? "" : "s");
     sched_init();                       /* this CPU, its idle task (we are it), the wait buckets */
     kalloc_reserve(machine.initrd_start, machine.initrd_end);
     init_kalloc(machine.kernel_end, machine.memory_end);        /* free frames: everything below allocates */

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from lib.machine import Broken, Machine, Panic, TimeOut, batch, fsck
-from lib.paths import IMAGE
+from lib.paths import CPUS_MAX, IMAGE, ON_RISCV
 
 HARTS = [1, 2, 3, 4, 8]
 MEMORY = ["32M", "128M", "512M"]
@@ -14,6 +14,7 @@ MEMORY = ["32M", "128M", "512M"]
 @pytest.mark.parametrize("mem", MEMORY)
 def test_boots_to_a_prompt_and_halts(cpus, mem):
     """M16: the other harts find everything set up when they start."""
+    cpus = min(cpus, CPUS_MAX)
     with Machine(cpus=cpus, mem=mem) as m:
         assert m.ok("echo hello, world") == "hello, world\n"
         assert f"{cpus} cpus" in m.ok("uptime")
@@ -23,13 +24,15 @@ def test_boots_to_a_prompt_and_halts(cpus, mem):
 
 @pytest.mark.parametrize("cpus, mem", [(1, "32M"), (2, "128M"), (3, "128M"), (4, "32M"), (4, "512M"), (8, "128M")])
 def test_debug_kernel_boots_and_halts(cpus, mem):
+    cpus = min(cpus, CPUS_MAX)
     run = batch("echo hello; uptime", cpus=cpus, mem=mem, debug=True)
     assert run.has("^hello$") and run.has(rf"\b{cpus} cpus$")
 
 
 def test_boot_log_is_short_and_its_first_line_names_the_machine():
     run = batch("true", cpus=2)
-    assert re.match(r"Tamal on RISC-V: 128 MiB of memory, 2 harts", run.lines[0])
+    first = "Tamal on RISC-V: 128 MiB of memory, 2 harts" if ON_RISCV else "Tamal on i386: 112 MiB of memory, 1 hart"
+    assert run.lines[0] == first
     assert len(run.lines) <= 12, run.lines
 
 
@@ -37,6 +40,8 @@ def test_boot_log_is_short_and_its_first_line_names_the_machine():
 def test_usable_frames_are_nearly_all_of_memory(mem, least, most):
     run = batch("free", cpus=1, mem=mem)
     total = int(run.has(r"^ +total +used.*\n +(\d+)")[1]) // 4
+    if not ON_RISCV:                            # the kernel maps 112 MiB one to one; what is beyond stays unused
+        least, most = min(least, 28000), min(most, 28672)
     assert least < total < most
 
 
@@ -69,9 +74,9 @@ def test_initrd_boots_the_same_file_system(cpus=2):
 
 
 def test_more_harts_than_the_kernel_takes_still_boot():
-    """The limit is eight; a ninth hart is left off, not a crash."""
-    run = batch("uptime", cpus=9, extra=())
-    assert run.has(r"\b[89] cpus$")
+    """The limit is eight; a ninth hart is left off, not a crash. The i386 kernel drives one CPU and never starts others."""
+    run = batch("uptime", cpus=1, extra=["-smp", "9"])
+    assert run.has(rf"\b{CPUS_MAX} cpus$")
 
 
 # ---- Tests of the harness: each piece must fail when it must.

@@ -13,7 +13,7 @@ from collections import namedtuple
 
 import pytest
 
-from lib.machine import Machine, assert_clean, batch
+from lib.machine import DISK_DEVICE, Machine, assert_clean, batch
 from lib.paths import MKFS, PATIENCE, ROOT, flavour, make
 
 SUBSETS = int(os.environ.get("CRASH_SUBSETS", "1000"))
@@ -24,9 +24,9 @@ CC = os.environ.get("HOSTCC", "cc")
 FLAGS = ["-std=gnu11", "-g", "-O2", "-DDEBUG", "-D_GNU_SOURCE", "-DFS_RECOVER_LIBRARY", "-pthread", "-Wall", "-Wextra",
          "-I.", "-Ikernel", "-Itests/host"]
 PRELUDE = ["-include", "tests/host/fs_prelude.h"]
-DISK = ["-blockdev", '{"driver":"blklogwrites","node-name":"x0","log-sector-size":512,'
+DISK = ["-blockdev", '{"driver":"blklogwrites","node-name":"disk0","log-sector-size":512,'
         '"file":{"driver":"file","filename":"{image}"},"log":{"driver":"file","filename":"{image}.log"}}',
-        "-device", "virtio-blk-device,drive=x0"]
+        "-device", DISK_DEVICE]
 # A log of at least 257 blocks takes small file data too; one of 64 wraps around and is checkpointed all the time.
 LOADS = {"cpus2": dict(cpus=2, log=512, tasks=3, rounds=5), "cpus4": dict(cpus=4, log=64, tasks=4, rounds=4),
          "small": dict(cpus=2, log=300, tasks=3, rounds=12, more=" small")}

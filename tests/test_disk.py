@@ -5,7 +5,7 @@ import random
 import pytest
 
 from lib.images import make_image
-from lib.machine import Broken, Machine, batch, copy_image, fsck
+from lib.machine import DISK_DEVICE, Broken, Machine, batch, copy_image, fsck
 from lib.paths import IMAGE
 from test_mkfs import Image
 
@@ -48,7 +48,7 @@ def failing(image, *rules, read_only=False):
                      "image": {"driver": "file", "filename": str(image)}}}
     if read_only:
         node = {"driver": "file", "node-name": "disk0", "filename": str(image), "read-only": True}
-    return ["-blockdev", json.dumps(node), "-device", "virtio-blk-device,drive=disk0"]
+    return ["-blockdev", json.dumps(node), "-device", DISK_DEVICE]
 
 
 def block_of(image, path, index=0):

@@ -9,6 +9,8 @@ import pytest
 
 from lib.paths import MKFS, PATIENCE, ROOT, make
 
+pytestmark = pytest.mark.host
+
 FLAGS = ["-std=gnu11", "-g", "-O1", "-DDEBUG", "-D_GNU_SOURCE", "-pthread", "-fsanitize=address,undefined",
          "-fno-sanitize-recover=undefined", "-Wall", "-Wextra", "-Werror", "-I.", "-Ikernel", "-Itests/host"]
 PRELUDE = ["-include", "tests/host/fs_prelude.h"]

@@ -9,6 +9,8 @@ import pytest
 from lib.machine import QEMU
 from lib.paths import PATIENCE, ROOT
 
+pytestmark = pytest.mark.host
+
 HOST_TESTS = ROOT / "tests" / "host"
 FLAGS = ["-std=gnu11", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-I.", "-Ikernel",
          "-Itests/host"]

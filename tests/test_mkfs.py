@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.host
+
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK, DIRECT, INDEX = 4096, 22, 1024
 T_DIR, T_FILE, T_DEVICE, T_SYMLINK = 1, 2, 3, 4

@@ -8,6 +8,8 @@ import pytest
 
 from lib.paths import ROOT
 
+pytestmark = pytest.mark.host
+
 TOOL = "tools/requirement-tests"
 PAGE = "docs/requirements-tests.md"
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from lib.paths import PATIENCE, ROOT
+from lib.paths import ARCH, CPUS_MAX, IMAGE, PATIENCE, ROOT
 
 # Tasks that get in each other's way: the order of the lines is the order of the interleaving.
 RACE = "(seq 1 40 & seq 101 140 & seq 201 240 & wait) | cat; "
@@ -14,8 +14,9 @@ WORK = RACE + "ls /bin | wc; stress -t 1 -n 4 fork pipe; forktest 20; echo done;
 
 def qemu(seed, commands, cpus, append=""):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    environment["ARCH"] = ARCH
     environment["APPEND"] = f'run="{commands}halt" {append}'.strip()
-    done = subprocess.run(["make", "-s", "--no-print-directory", "qemu", f"SEED={seed}", f"CPUS={cpus}", "MEM=128M"], cwd=ROOT,
+    done = subprocess.run(["make", "-s", "--no-print-directory", "qemu", f"SEED={seed}", f"CPUS={min(cpus, CPUS_MAX)}", "MEM=128M"], cwd=ROOT,
                           env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=300 * PATIENCE)
     assert done.returncode == 0, (done.stdout + done.stderr).decode("utf-8", "replace")[-3000:]
     text = done.stdout
@@ -37,7 +38,7 @@ def test_another_seed_is_another_interleaving():
 
 
 def test_seed_leaves_the_image_alone():
-    image = ROOT / "build" / "riscv" / "fs.img"
+    image = IMAGE
     before = image.stat().st_mtime_ns
     qemu(3, "echo x > /x; sync; ", 1)
     assert image.stat().st_mtime_ns == before

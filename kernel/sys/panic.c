@@ -37,7 +37,7 @@ static void print_location(const char *label, uintptr_t pc)
 {
     uintptr_t offset = 0;
     const char *name = symbol_name(pc, &offset);
-    printk("  %s %016lx %s+0x%lx\n", label, (unsigned long)pc, name != NULL ? name : "?", (unsigned long)offset);
+    printk("  %s %p %s+0x%lx\n", label, (void *)pc, name != NULL ? name : "?", (unsigned long)offset);
 }
 
 static void print_backtrace(uintptr_t fp, uintptr_t pc, uintptr_t caller)

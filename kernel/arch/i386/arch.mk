@@ -4,6 +4,7 @@ CROSS := $(firstword $(foreach p,linux-gnu elf,$(if $(shell command -v i686-$(p)
 endif
 QEMU       ?= qemu-system-i386
 CPUS       ?= 1
+MEM        ?= 112M                       # what the kernel can use: see MEMORY_LIMIT
 ARCH_FLAGS := -m32 -march=i686 -mgeneral-regs-only -fno-asynchronous-unwind-tables -fcf-protection=none
 ARCH_LINK  := -m32 -Wl,-m,elf_i386
 USER_FLAGS := -m32 -march=i686 -fno-asynchronous-unwind-tables -fcf-protection=none
