@@ -214,7 +214,7 @@ test: $(TOOLS_OK)
 	$(Q)for machine in $(TEST_ARCH); do tools/setup --tests $$machine || exit; done
 	$(Q)TAMAL_ARCH='$(TEST_ARCH)' tools/test $(T)
 bench: $(KERNEL_ELF) $(IMAGE)
-	$(Q)tools/bench --kernel $(KERNEL_ELF) --disk $(IMAGE) $(BENCH)
+	$(Q)tools/bench --arch $(ARCH) --kernel $(KERNEL_ELF) --disk $(IMAGE) $(BENCH)
 
 # ---- Housekeeping
 # A folder changes when a file comes or goes.

@@ -30,6 +30,7 @@ def test_debug_kernel_boots_and_halts(cpus, mem):
 
 
 def test_boot_log_is_short_and_its_first_line_names_the_machine():
+    """I-10: on the serial port, with the same words on both machines."""
     run = batch("true", cpus=2)
     first = "Tamal on RISC-V: 128 MiB of memory, 2 harts" if ON_RISCV else "Tamal on i386: 112 MiB of memory, 1 hart"
     assert run.lines[0] == first
@@ -74,7 +75,7 @@ def test_initrd_boots_the_same_file_system(cpus=2):
 
 
 def test_more_harts_than_the_kernel_takes_still_boot():
-    """The limit is eight; a ninth hart is left off, not a crash. The i386 kernel drives one CPU and never starts others."""
+    """The limit is eight; a ninth hart is left off, not a crash. The i386 kernel drives one CPU (I-9)."""
     run = batch("uptime", cpus=1, extra=["-smp", "9"])
     assert run.has(rf"\b{CPUS_MAX} cpus$")
 

@@ -80,7 +80,7 @@ def booted():
 # ---- Tables
 
 def test_segments_are_flat(booted):
-    """I-1: code and data of both levels span 4 GiB, or REGION at 2.5 GiB would be out of reach."""
+    """I-1, A000-21: code and data of both levels span 4 GiB, or REGION at 2.5 GiB would be out of reach."""
     assert booted.registers()["GDT"] == booted.address("gdt")
     assert gdt(booted, 0).raw == bytes(8)
     for index, selector, kind, level in ((1, CODE_0, 0xA, 0), (2, CODE_3, 0xA, 3), (3, DATA_0, 2, 0), (4, DATA_3, 2, 3)):
@@ -94,7 +94,8 @@ def test_segments_are_flat(booted):
 
 
 def test_tss_descriptors(booted):
-    """I-2: gdt[20] is the sweeper's and nobody else's; all TSS descriptors have the processor's layout."""
+    """I-2: gdt[20] is the sweeper's and nobody else's; all TSS descriptors have the processor's layout: 104 bytes (A001-6), a base
+    that is the whole address of a TSS (A000-17)."""
     assert gdt(booted, SWEEPER).base == booted.address("sweeper_tss")
     assert gdt(booted, INITIAL).base == booted.address("initial_tss")
     assert gdt(booted, IDLE).base == booted.address("boot_task")        # struct task begins with its TSS
@@ -110,7 +111,7 @@ PRESENT = {*range(21), *range(32, 48)} | SYSTEM_CALLS
 
 
 def test_gates(booted):
-    """I-3, proof (d): a program may use 100, 101, 222 and 0x80, no other vector; all are interrupt gates into the kernel."""
+    """I-3, proof (d), A000-20: a program may use 100, 101, 222 and 0x80, no other vector; all are interrupt gates into the kernel."""
     assert booted.registers()["IDT"] == booted.address("idt")
     raw = booted.read("idt", 256 * 8)
     gates = {vector: gate(raw[8 * vector:8 * vector + 8]) for vector in range(256)}
@@ -132,7 +133,7 @@ def test_read_only_pages_hold_the_kernel_too(booted):
 
 
 def test_the_sweepers_tss(booted):
-    """I-5: it begins at barrendero, in level 0, in the kernel's address space, on a stack of its own."""
+    """I-5, A000-19: it begins at barrendero, in level 0, in the kernel's address space, on a stack of its own."""
     t = tss(booted, booted.address("sweeper_tss"))
     assert booted.name(t["eip"]) == "barrendero+0x0"
     assert (t["cs"], t["ss"], t["ds"], t["es"], t["fs"], t["gs"]) == (CODE_0, *[DATA_0] * 5)
@@ -175,7 +176,29 @@ def test_many_tasks_and_never_index_20():
         assert "forktest: OK" in p.finish()
 
 
+def test_names_of_the_course(booted):
+    """I-11: a student who knows the course's kernel finds its files and names."""
+    folder = ROOT / "kernel" / "arch" / "i386"
+    assert all((folder / name).exists() for name in ("gdt.c", "idt.c", "tss.c", "isr.S"))
+    assert {"tss_gdt_entry_for_task", "gdt", "idt", "_isr32", "_isr100", "current_task", "barrendero"} <= set(booted.symbols)
+    assert re.search(r"^    IDT_ENTRY3\(100\);", (folder / "idt.c").read_text(), re.M)
+
+
 # ---- The sweeper
+
+@needs_programs
+def test_a_hundred_ticks_are_a_second():
+    """I-9: by the board's own clock, in the machine's time, which stands still while we look."""
+    own_time = ["-rtc", "base=2024-01-01T00:00:00,clock=vm", "-icount", "shift=3,sleep=off"]
+    seconds = []
+    with Probe(append='run="sleep 20; halt"', extra=own_time) as p:
+        for n in range(1, 11):
+            p.run_until("hardware_sweeper_enter")
+            assert p.word("ticks") == 100 * n
+            date = p.monitor("qom-get /machine rtc-time")
+            seconds.append(int(re.search(r'"tm_sec": (\d+)', date)[1]))
+    assert 8 <= seconds[-1] - seconds[0] <= 10, seconds                 # nine seconds, and what reading whole ones leaves open
+
 
 @needs_programs
 def test_a_sweep_in_100_ticks():
@@ -213,7 +236,7 @@ def far_jump(p):
 
 @needs_programs
 def test_who_is_in_the_task_register():
-    """Proofs (b) and (c): TR is 0x60 while idle, the task's own selector while one runs, 0xA0 in the sweeper, which leaves
+    """Proofs (b) and (c), A000-18: TR is 0x60 while idle, the task's own selector while one runs, 0xA0 in the sweeper, which leaves
     current_task alone (R000-15); gdt[20] is busy exactly in there."""
     with Probe(append='run="sleep 3; halt"') as p:
         p.run_until("cpu_wait")
@@ -321,7 +344,7 @@ def test_one_far_jump_changes_everything():
 
 @needs_programs
 def test_a_forked_child_begins_behind_int_222():
-    """Proof (f), I-4, R001-3: the child's TSS is the parent's frame with 0 in EAX; its first instruction is the one after
+    """Proof (f), I-4, R001-3, A001-12: the child's TSS is the parent's frame with 0 in EAX; its first instruction is the one after
     `int 222`, in level 3, in an address space and on a kernel stack of its own."""
     with Probe(append='run="true; halt"') as p:
         p.run_until("task_fork")                        # of init, which makes the shell

@@ -67,6 +67,7 @@ void context_enter_user(struct task *t)
 {
     const struct trap_frame *tf = task_frame(t);
     struct tss *tss = &t->context.tss;
+    tss->cr3 = (uint32_t)t->space->root;
     tss->eip = tf->eip;
     tss->eflags = tf->eflags;
     tss->esp = tf->esp;
