@@ -9,41 +9,11 @@
  * line. It ends with the k that is not reached any more. EXPECT lines are explained in oom.c.
  */
 #include "abi/syscall.h"
+#include "calls.h"                              /* user/tests/$(ARCH)/ */
+#include "instructions.h"
 #include "user/tests/pages.h"
 
 #define LAST_STEP 300                           /* no call here takes that many */
-
-/* failalloc(n), then the call, then failalloc(0), without a memory access of the program in between: after fork, a write to
- * the stack is an allocation, too. *left: 0 when the n-th one was reached. */
-long call_with_failure(long n, long number, long a0, long a1, long a2, long *left);
-
-/* The same with a load or a store instead of a call. */
-void load_with_failure(long n, const volatile void *address, long *left);
-void store_with_failure(long n, volatile void *address, long *left);
-
-__asm__(
-    ".text\n"
-    "call_with_failure:\n"
-    "    mv t1, a1\n    mv t2, a2\n    mv t3, a3\n    mv t4, a4\n    mv t5, a5\n"
-    "    li a7, 46\n    ecall\n"
-    "    mv a0, t2\n    mv a1, t3\n    mv a2, t4\n    mv a7, t1\n    ecall\n"
-    "    mv t1, a0\n"
-    "    li a0, 0\n    li a7, 46\n    ecall\n"
-    "    sd a0, 0(t5)\n"
-    "    mv a0, t1\n"
-    "    ret\n"
-    "load_with_failure:\n"
-    "    mv t1, a2\n    li a7, 46\n    ecall\n"
-    "    lb zero, 0(a1)\n"
-    "    li a0, 0\n    ecall\n"
-    "    sd a0, 0(t1)\n"
-    "    ret\n"
-    "store_with_failure:\n"
-    "    mv t1, a2\n    li a7, 46\n    ecall\n"
-    "    sb a7, 0(a1)\n"
-    "    li a0, 0\n    ecall\n"
-    "    sd a0, 0(t1)\n"
-    "    ret\n");
 
 /* ---- What is prepared for a call, and what must be true after it failed */
 
@@ -126,7 +96,7 @@ static void prepare_big_fork(void)              /* more descriptors, floating po
     own_all();
     use_up_areas(3);
     dup2(1, 700);
-    __asm__ volatile("fcvt.d.l f1, %0" :: "r"(1l) : "f1");
+    float_change_all(1);
 }
 
 static long make_pipe(long k, long *left) { return call_with_failure(k, SYS_pipe, (long)fds, 0, 0, left); }

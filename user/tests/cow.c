@@ -6,6 +6,7 @@
  *   limit      the boot line says maxtasks=N: the task table is full
  *   shortage   for a machine with little memory: fork meets its end
  */
+#include "calls.h"                              /* user/tests/$(ARCH)/ */
 #include "user/tests/pages.h"
 
 #define PIECE_PAGES 8
@@ -87,45 +88,6 @@ static size_t all_with(int pid, unsigned mask, unsigned bits)
 }
 
 /* ---- The call itself: R001-1, R001-3 */
-
-#define REGISTERS \
-    "ra, gp, tp, t0, t1, t2, s0, s1, a1, a2, a3, a4, a5, a6, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, t3, t4, t5"
-
-/* fork by its number with a known value in every register that a program may use; *wrong: which of them came back changed. */
-long fork_with_patterns(unsigned long *wrong);
-__asm__(
-    ".text\n"
-    ".globl fork_with_patterns\n"
-    "fork_with_patterns:\n"
-    "    addi sp, sp, -128\n"
-    "    sd ra, 0(sp)\n    sd gp, 8(sp)\n    sd tp, 16(sp)\n    sd a0, 24(sp)\n"
-    "    sd s0, 32(sp)\n   sd s1, 40(sp)\n   sd s2, 48(sp)\n    sd s3, 56(sp)\n"
-    "    sd s4, 64(sp)\n   sd s5, 72(sp)\n   sd s6, 80(sp)\n    sd s7, 88(sp)\n"
-    "    sd s8, 96(sp)\n   sd s9, 104(sp)\n  sd s10, 112(sp)\n  sd s11, 120(sp)\n"
-    "    .set n, 0x101\n"
-    "    .irp r, " REGISTERS "\n"
-    "    li \\r, n\n"
-    "    .set n, n + 1\n"
-    "    .endr\n"
-    "    mv t6, sp\n"
-    "    li a7, 222\n"
-    "    ecall\n"
-    "    xor t6, t6, sp\n"                      /* 0 if both are intact; from here on t6 collects what differs */
-    "    addi a7, a7, -222\n"
-    "    or t6, t6, a7\n"
-    "    .set n, 0x101\n"
-    "    .irp r, " REGISTERS "\n"
-    "    addi \\r, \\r, -n\n"
-    "    or t6, t6, \\r\n"
-    "    .set n, n + 1\n"
-    "    .endr\n"
-    "    ld ra, 0(sp)\n    ld gp, 8(sp)\n    ld tp, 16(sp)\n    ld a1, 24(sp)\n"
-    "    ld s0, 32(sp)\n   ld s1, 40(sp)\n   ld s2, 48(sp)\n    ld s3, 56(sp)\n"
-    "    ld s4, 64(sp)\n   ld s5, 72(sp)\n   ld s6, 80(sp)\n    ld s7, 88(sp)\n"
-    "    ld s8, 96(sp)\n   ld s9, 104(sp)\n  ld s10, 112(sp)\n  ld s11, 120(sp)\n"
-    "    sd t6, 0(a1)\n"
-    "    addi sp, sp, 128\n"
-    "    ret\n");
 
 TEST(every_register_is_the_same_in_both)        /* R001-1, R001-3, A001-2..4 */
 {

@@ -78,7 +78,7 @@ static struct account account_of(int pid)
         for (uint64_t at = areas[i].start; areas[i].resident_pages > 0 && at < areas[i].end; ) {
             uint64_t next = (at | ((2ul << 20) - 1)) + 1;
             uint64_t end = next < areas[i].end ? next : areas[i].end;
-            if (pages_with(pid, (void *)at, (end - at) / PAGE, PAGE_IS_RESIDENT, PAGE_IS_RESIDENT) > 0) {
+            if (pages_with(pid, (void *)(uintptr_t)at, (end - at) / PAGE, PAGE_IS_RESIDENT, PAGE_IS_RESIDENT) > 0) {
                 sum.tables += at >> 21 != last_leaf;
                 sum.tables += at >> 30 != last_gigabyte;
                 last_leaf = at >> 21;
@@ -529,6 +529,8 @@ TEST(rows_end_where_the_buffer_ends)            /* A004-8: -EFAULT, and nothing 
 #define GONE    40                              /* and until so many pids have come and gone, ... */
 #define FULL    50                              /* ... and a task that uses all it has was seen so often */
 
+static char *volatile nowhere = (char *)8;      /* an access ends the task */
+
 static void life_of_a_task(unsigned kind)
 {
     char *area = tamalloc(64 * PAGE), *block = malloco(16 * PAGE), *heap = sbrk(16 * PAGE);
@@ -544,7 +546,7 @@ static void life_of_a_task(unsigned kind)
     sbrk(-16 * (long)PAGE);
     switch (kind % 5) {
     case 0: exec("/bin/true", argv); break;
-    case 1: __asm__ volatile("sb zero, 8(zero)"); break;           /* evicted */
+    case 1: *(volatile char *)nowhere = 1; break;
     case 2: sbrk(5 * PAGE)[0] = 1; break;
     case 3: in_child(at_once, 0); break;
     default: break;
@@ -572,7 +574,7 @@ static void grow_and_shrink(int rounds)
 
     for (int i = 0; i < n; i++)
         for (uint64_t page = mine[i].start; mine[i].kind != AREA_REGION && page < mine[i].end; page += PAGE)
-            (void)*(volatile char *)page;
+            (void)*(volatile char *)(uintptr_t)page;
     while (rounds-- > 0) {
         char *piece = sbrk(3 * PAGE);
         if (piece != SBRK_ERROR) {
