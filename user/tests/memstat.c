@@ -4,6 +4,7 @@
  * If it fails: a number is not what page table and areas say, a task is listed that must not be or is missing, something
  * is written outside the rows, or rows taken while others fork, fault and exit contradict themselves.
  */
+#include <inttypes.h>
 #include "user/tests/pages.h"
 
 #define ROWS_MAX 512
@@ -52,8 +53,9 @@ static int rows_are_sound(const struct process_mem_info *in, int n)
 {
     for (int i = 0; i < n; i++)
         if (!row_is_sound(&in[i]) || (i > 0 && in[i - 1].pid >= in[i].pid)) {
-            printf("row %d of %d: pid %d name %.16s reserved %lu committed %lu percent %u score %d\n", i, n, in[i].pid,
-                   in[i].process_name, in[i].reserved_memory, in[i].committed_memory, in[i].committed_percent, in[i].oom_score);
+            printf("row %d of %d: pid %d name %.16s reserved %" PRIu64 " committed %" PRIu64 " percent %u score %d\n", i, n,
+                   in[i].pid, in[i].process_name, in[i].reserved_memory, in[i].committed_memory,
+                   (unsigned)in[i].committed_percent, (int)in[i].oom_score);
             return 0;
         }
     return 1;
@@ -65,25 +67,27 @@ static struct area_info areas[64];
 
 struct account { uint64_t reserved, resident; long tables; };   /* pages */
 
-/* Tables: one root, one for each GiB and each 2 MiB in which a page is present. */
+/* Tables: one root, and on each level below one for each span in which a page is present. */
 static struct account account_of(int pid)
 {
+    static const unsigned long spans[] = TABLE_SPANS;
     struct account sum = { 0, 0, 1 };
-    uint64_t last_gigabyte = ~0ul, last_leaf = ~0ul;
+    uint64_t last[COUNT(spans)];
     int n = arealist(pid, areas, COUNT(areas));
 
+    memset(last, 0xff, sizeof last);
     for (int i = 0; i < n; i++) {
         sum.reserved += areas[i].reserved_pages;
         sum.resident += areas[i].resident_pages;
         for (uint64_t at = areas[i].start; areas[i].resident_pages > 0 && at < areas[i].end; ) {
-            uint64_t next = (at | ((2ul << 20) - 1)) + 1;
+            uint64_t next = (at | (spans[0] - 1)) + 1;
             uint64_t end = next < areas[i].end ? next : areas[i].end;
-            if (pages_with(pid, (void *)(uintptr_t)at, (end - at) / PAGE, PAGE_IS_RESIDENT, PAGE_IS_RESIDENT) > 0) {
-                sum.tables += at >> 21 != last_leaf;
-                sum.tables += at >> 30 != last_gigabyte;
-                last_leaf = at >> 21;
-                last_gigabyte = at >> 30;
-            }
+            size_t npages = (size_t)((end - at) / PAGE);
+            if (pages_with(pid, (void *)(uintptr_t)at, npages, PAGE_IS_RESIDENT, PAGE_IS_RESIDENT) > 0)
+                for (size_t level = 0; level < COUNT(spans); level++) {
+                    sum.tables += at / spans[level] != last[level];
+                    last[level] = at / spans[level];
+                }
             at = end;
         }
     }

@@ -15,6 +15,7 @@
  * The model lies in memory that is itself shared at fork and copied on write. Where that goes wrong so badly that the
  * model breaks, too, something does not agree any more or a task dies: it is seen all the same.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "user/tests/model.h"
@@ -25,7 +26,7 @@
 #define CHILDREN_MAX      2
 #define DEPTH_MAX         2
 #define COMPARE_ALL_EVERY 16                    /* operations */
-#define HUGE_AREA         (1ul << 30)
+#define HUGE_AREA         (USER_LIMIT / 64)     /* AREAS_MAX of twice that find a place, and nowhere so many frames */
 
 enum { STATUS_LIVED = 98, STATUS_MISMATCH = 99 };       /* ends of children; what is expected lies below */
 
@@ -33,7 +34,7 @@ struct tally { uint64_t operations, checks, evictions, tasks; };
 
 static struct task {
     uint64_t seed, random;
-    uint64_t top_seed;                          /* of the task that all this began with */
+    unsigned long top_seed;                     /* of the task that all this began with */
     char     name[32];                          /* "2": task 2; "2.17": the child of its operation 17 */
     int      operation, operations, depth, pid;
     const char *doing;
@@ -115,9 +116,9 @@ static void observe_sweeper(void)
     struct kcounters now = counters_now();
     const struct marked *oldest = &model.marked[0];
     if (is_marked(oldest->first)) {
-        EXPECT(now.sweeps < oldest->sweeps_after + 2, "R000-10 the block at 0x%lx is still marked, after %lu sweeps",
+        EXPECT(now.sweeps < oldest->sweeps_after + 2, "R000-10 the block at 0x%zx is still marked, after %" PRIu64 " sweeps",
                region_va(oldest->first), now.sweeps - oldest->sweeps_after);
-        EXPECT(now.ticks / TICKS_PER_SWEEP <= now.sweeps + 2, "R000-10 tick %lu, but only %lu sweeps", now.ticks,
+        EXPECT(now.ticks / TICKS_PER_SWEEP <= now.sweeps + 2, "R000-10 tick %" PRIu64 ", but only %" PRIu64 " sweeps", now.ticks,
                now.sweeps);
         return;
     }
@@ -126,9 +127,9 @@ static void observe_sweeper(void)
     const struct marked *newest = &model.marked[swept - 1];
     now = counters_now();
     EXPECT(now.ticks >= (newest->sweeps_before + 1) * TICKS_PER_SWEEP,
-           "R000-9 the block at 0x%lx is gone at tick %lu, before any sweep", region_va(newest->first), now.ticks);
+           "R000-9 the block at 0x%zx is gone at tick %" PRIu64 ", before any sweep", region_va(newest->first), now.ticks);
     for (size_t i = 1; i < swept; i++)
-        EXPECT(!is_marked(model.marked[i].first), "R000-10 the block at 0x%lx was left out by a sweep",
+        EXPECT(!is_marked(model.marked[i].first), "R000-10 the block at 0x%zx was left out by a sweep",
                region_va(model.marked[i].first));
     sweep_blocks(swept);
     self.sweeps_seen++;
@@ -153,7 +154,7 @@ static void compare_states(uintptr_t va, size_t count)
         va = va < REGION_START ? REGION_START : va;
         count = ((end > REGION_STOP ? REGION_STOP : end) - va) / PAGE;
     }
-    EXPECT(pagemap(0, (void *)va, states, count) == 0, "pagemap(0x%lx, %lu) fails: errno %d", va, count, errno);
+    EXPECT(pagemap(0, (void *)va, states, count) == 0, "pagemap(0x%zx, %zu) fails: errno %d", va, count, errno);
     for (size_t i = 0; i < count; i++) {
         uintptr_t here = va + i * PAGE;
         unsigned want = page_state(here), is = states[i];
@@ -161,18 +162,18 @@ static void compare_states(uintptr_t va, size_t count)
             swept = 1;
             continue;
         }
-        EXPECT((is & ~ignore) == (want & ~ignore), "page 0x%lx is %s%s%s%s%s%s (0x%x), expected 0x%x", here,
+        EXPECT((is & ~ignore) == (want & ~ignore), "page 0x%zx is %s%s%s%s%s%s (0x%x), expected 0x%x", here,
                is & PAGE_IS_GRANTED ? "granted" : "not granted", is & PAGE_IS_RESIDENT ? " resident" : "",
                is & PAGE_IS_COW ? " cow" : "", is & PAGE_IS_WRITABLE ? " writable" : "",
                is & PAGE_IS_MARKED ? " marked" : "", is & PAGE_IS_FIRST ? " first" : "", is, want);
-        EXPECT(!(is & PAGE_IS_WRITABLE) || !(is & PAGE_IS_SHARED), "R001-6 page 0x%lx is shared and writable", here);
+        EXPECT(!(is & PAGE_IS_WRITABLE) || !(is & PAGE_IS_SHARED), "R001-6 page 0x%zx is shared and writable", here);
     }
     if (!swept)
         return;
     observe_sweeper();
     for (size_t i = 0; i < count; i++)
         EXPECT(states[i] != 0 || !(page_state(va + i * PAGE) & PAGE_IS_MARKED),
-               "page 0x%lx of a marked block is not granted", va + i * PAGE);
+               "page 0x%zx of a marked block is not granted", va + i * PAGE);
 }
 
 static void compare_bytes(uintptr_t va, const uint8_t *real, const uint8_t *want, size_t length)
@@ -184,7 +185,7 @@ static void compare_bytes(uintptr_t va, const uint8_t *real, const uint8_t *want
         return;
     while (at + 1 < length && real[at] == want[at])
         at++;
-    MISMATCH("page 0x%lx offset %lu reads 0x%x, expected 0x%x", page_down(va + at), (va + at) % PAGE, real[at],
+    MISMATCH("page 0x%zx offset %zu reads 0x%x, expected 0x%x", page_down(va + at), (va + at) % PAGE, real[at],
              want[at]);
 }
 
@@ -205,7 +206,7 @@ static void compare_statistics(void)
     observe_sweeper();
     int as_before = row.reserved_memory == reserved && row.committed_memory == committed;
     EXPECT(as_before || (row.reserved_memory == reserved_pages() * 4 && row.committed_memory == resident_pages() * 4),
-           "R004-3 statistics say reserved %lu, committed %lu KiB; expected %lu, %lu", row.reserved_memory,
+           "R004-3 statistics say reserved %" PRIu64 ", committed %" PRIu64 " KiB; expected %zu, %zu", row.reserved_memory,
            row.committed_memory, reserved_pages() * 4, resident_pages() * 4);
     EXPECT(row.committed_percent == row.committed_memory * 100 / row.reserved_memory && row.pid == self.pid,
            "R004-3 statistics say %u percent, pid %d", row.committed_percent, row.pid);
@@ -224,7 +225,7 @@ static void compare_areas(void)
         resident += rows[i].resident_pages;
     }
     EXPECT(reserved == reserved_pages() && resident == resident_pages(),
-           "the areas add up to %lu, resident %lu pages; expected %lu, %lu", reserved, resident, reserved_pages(),
+           "the areas add up to %" PRIu64 ", resident %" PRIu64 " pages; expected %zu, %zu", reserved, resident, reserved_pages(),
            resident_pages());
 }
 
@@ -265,13 +266,13 @@ static void compare_marked_page(const struct page *page)
 
     page_bytes(page, expected);
     long got = kernel_loads(va, length);
-    EXPECT(got > 0 || errno == EFAULT, "write() from page 0x%lx is %ld, errno %d", va, got, errno);
+    EXPECT(got > 0 || errno == EFAULT, "write() from page 0x%zx is %ld, errno %d", va, got, errno);
     if (got > 0)
         compare_bytes(va, data, expected, (size_t)got);
     if (got == (long)length)
         return;
     observe_sweeper();
-    EXPECT(find_page(va) == NULL, "R000-9 page 0x%lx of a marked block went before the sweep", va);
+    EXPECT(find_page(va) == NULL, "R000-9 page 0x%zx of a marked block went before the sweep", va);
 }
 
 /* Everything: also that a sweep left ACTIVE blocks alone, and took all of the others, once (A000-14, A000-15). */
@@ -480,26 +481,25 @@ static void do_store_pages(void)
 /* One instruction on both sides of a page's end. */
 static void do_unaligned(void)
 {
-    uintptr_t va;
-    uint64_t word;
+    uintptr_t va, word;
     uint32_t tag = new_tag();
 
     if (choose_range(1, &va) == 0)
         return;
-    va = page_down(va) + PAGE - 1 - pick(7);
+    va = page_down(va) + PAGE - 1 - pick(sizeof word - 1);
     struct span span = { page_down(va), page_down(va) + 2 * PAGE };
     if (!(page_state(span.start + PAGE) & PAGE_IS_GRANTED) || (page_state(span.start + PAGE) & PAGE_IS_MARKED)
         || !is_affordable(span.start, span.end))
         return;
     if (one_in(2)) {
-        word = *(volatile uint64_t *)va;
+        word = *(volatile uintptr_t *)va;
         for_each_part(va, sizeof word, model_read, 0);
         compare_bytes(va, (uint8_t *)&word, expected, sizeof word);
     } else {
         for_each_part(va, sizeof word, make_room, new_tag());
         for_each_part(va, sizeof word, put_in_data, tag);
         memcpy(&word, data, sizeof word);
-        *(volatile uint64_t *)va = word;
+        *(volatile uintptr_t *)va = word;
         for_each_part(va, sizeof word, model_write, tag);
     }
     after_access(va, sizeof word);
@@ -514,7 +514,7 @@ static void do_kernel_load(void)
         return;
     length = pipeable(length);
     long got = kernel_loads(va, length);
-    EXPECT(got == (long)length, "write() of %lu bytes from 0x%lx is %ld, errno %d", length, va, got, errno);
+    EXPECT(got == (long)length, "write() of %zu bytes from 0x%zx is %ld, errno %d", length, va, got, errno);
     for_each_part(va, length, model_read, 0);
     compare_bytes(va, data, expected, length);
     after_access(va, length);
@@ -533,12 +533,12 @@ static void do_kernel_store(void)
     for_each_part(va, length, make_room, new_tag());
     if (tag != 0) {
         for_each_part(va, length, put_in_data, tag);
-        EXPECT(write(self.pipe[1], data, length) == (long)length, "write() of %lu bytes fails: errno %d", length,
+        EXPECT(write(self.pipe[1], data, length) == (long)length, "write() of %zu bytes fails: errno %d", length,
                errno);
         self.piped += length;
     }
     long got = read(tag == 0 ? self.zero : self.pipe[0], (void *)va, length);
-    EXPECT(got == (long)length, "read() of %lu bytes to 0x%lx is %ld, errno %d", length, va, got, errno);
+    EXPECT(got == (long)length, "read() of %zu bytes to 0x%zx is %ld, errno %d", length, va, got, errno);
     for_each_part(va, length, model_write, tag);
     after_access(va, length);
 }
@@ -573,7 +573,7 @@ static uintptr_t grant_block(size_t nbytes)
     observe_sweeper();
     uintptr_t want = without == REGION_PAGES ? 0 : region_va(without);
     uintptr_t or_want = self.sweeps_seen == seen ? want : with == REGION_PAGES ? 0 : region_va(with);
-    EXPECT(got == want || got == or_want, "malloco(%lu) gives 0x%lx, expected 0x%lx", nbytes, got, want);
+    EXPECT(got == want || got == or_want, "malloco(%zu) gives 0x%zx, expected 0x%zx", nbytes, got, want);
     if (got != 0) {
         add_block(region_page(got), count);
         compare_states(got - PAGE, count + 2);
@@ -588,7 +588,7 @@ static void mark(size_t first)
     size_t count = block_end(first) - first;
 
     uint64_t before = counters_now().sweeps;
-    EXPECT(chau((void *)region_va(first)) == 0, "R000-9 chau(0x%lx) fails: errno %d", region_va(first), errno);
+    EXPECT(chau((void *)region_va(first)) == 0, "R000-9 chau(0x%zx) fails: errno %d", region_va(first), errno);
     mark_block(first, before, counters_now().sweeps);
     compare_states(region_va(first) - PAGE, count + 2);
 }
@@ -612,7 +612,7 @@ static void do_wrong_chau(void)
     size_t page = model.marked_count > 0 && one_in(2) ? model.marked[pick(model.marked_count)].first
                                                       : pick(REGION_PAGES);
     uintptr_t wrong[] = { 0,
-                          0x80200000,
+                          KERNEL_ADDRESS,
                           REGION_START - PAGE,
                           REGION_STOP,
                           model.heap_start,
@@ -626,7 +626,7 @@ static void do_wrong_chau(void)
         va++;
     errno = 0;
     int result = chau((void *)va);
-    EXPECT(result == -1 && errno == EINVAL, "R000-9 chau(0x%lx) is %d, errno %d", va, result, errno);
+    EXPECT(result == -1 && errno == EINVAL, "R000-9 chau(0x%zx) is %d, errno %d", va, result, errno);
     if (in_region(va))
         compare_states(page_down(va) - PAGE, 3);
 }
@@ -635,32 +635,32 @@ static void do_wrong_chau(void)
 static void check_area(struct span area, size_t nbytes)
 {
     EXPECT(area.start % PAGE == 0 && area.start >= page_up(model.brk) && area.end <= (uintptr_t)&area,
-           "R002-1 tamalloc(%lu) gives 0x%lx", nbytes, area.start);
+           "R002-1 tamalloc(%zu) gives 0x%zx", nbytes, area.start);
     for (size_t i = 0; i < model.area_count; i++)
         EXPECT(area.end + PAGE <= model.areas[i].start || area.start >= model.areas[i].end + PAGE,
-               "R002-1 tamalloc(%lu) gives 0x%lx, beside the area at 0x%lx", nbytes, area.start, model.areas[i].start);
-    EXPECT(area.start > REGION_STOP || area.end < REGION_START, "R002-1 tamalloc(%lu) gives 0x%lx", nbytes, area.start);
+               "R002-1 tamalloc(%zu) gives 0x%zx, beside the area at 0x%zx", nbytes, area.start, model.areas[i].start);
+    EXPECT(area.start > REGION_STOP || area.end < REGION_START, "R002-1 tamalloc(%zu) gives 0x%zx", nbytes, area.start);
 }
 
 /* Also nothing, too much, and what would wrap round (R004-1, A002-2); and far more than there is (R002-2, A004-7). */
 static void do_tamalloc(void)
 {
     static const struct { size_t nbytes; int error; } wrong[] =
-        { { 0, EINVAL }, { ~0ul, EINVAL }, { (1ul << 38) + 1, EINVAL }, { 1ul << 38, ENOMEM } };
+        { { 0, EINVAL }, { ~0ul, EINVAL }, { USER_LIMIT + 1, EINVAL }, { USER_LIMIT, ENOMEM } };
     size_t nbytes = one_in(8) ? HUGE_AREA + pick(HUGE_AREA) : 1 + pick(12 * PAGE);
 
     if (model.area_count == AREAS_MAX || one_in(6)) {
         size_t i = pick(COUNT(wrong));
         errno = 0;
         void *got = tamalloc(wrong[i].nbytes);
-        EXPECT(got == TAMALLOC_ERROR && errno == wrong[i].error, "tamalloc(0x%lx) gives 0x%lx, errno %d",
+        EXPECT(got == TAMALLOC_ERROR && errno == wrong[i].error, "tamalloc(0x%zx) gives 0x%zx, errno %d",
                wrong[i].nbytes, (uintptr_t)got, errno);
         return;
     }
     uintptr_t got = (uintptr_t)tamalloc(nbytes);
     if (got == (uintptr_t)TAMALLOC_ERROR && overload && ERRORS_OF_MEMORY)
         return;
-    EXPECT(got != (uintptr_t)TAMALLOC_ERROR, "tamalloc(%lu) fails: errno %d", nbytes, errno);
+    EXPECT(got != (uintptr_t)TAMALLOC_ERROR, "tamalloc(%zu) fails: errno %d", nbytes, errno);
     struct span area = { got, got + page_up(nbytes) };
     check_area(area, nbytes);
     model.areas[model.area_count++] = area;
@@ -670,17 +670,17 @@ static void do_tamalloc(void)
 static void move_heap(intptr_t delta, int lazy)
 {
     uintptr_t old = model.brk, end = heap_end();
-    int error = delta < 0 && (uintptr_t)-delta > old - model.heap_start ? EINVAL : delta > 1l << 36 ? ENOMEM : 0;
+    int error = delta < 0 && (uintptr_t)-delta > old - model.heap_start ? EINVAL : delta == INTPTR_MAX ? ENOMEM : 0;
 
     errno = 0;
     uintptr_t got = (uintptr_t)(lazy ? sbrklazy(delta) : sbrk(delta));
     if (got == (uintptr_t)SBRK_ERROR && overload && error == 0 && ERRORS_OF_MEMORY)
         return;
     if (error != 0) {
-        EXPECT(got == (uintptr_t)SBRK_ERROR && errno == error, "sbrk(%ld) gives 0x%lx, errno %d", delta, got, errno);
+        EXPECT(got == (uintptr_t)SBRK_ERROR && errno == error, "sbrk(%zd) gives 0x%zx, errno %d", delta, got, errno);
         return;
     }
-    EXPECT(got == old, "sbrk(%ld) gives 0x%lx, errno %d; expected 0x%lx", delta, got, errno, old);
+    EXPECT(got == old, "sbrk(%zd) gives 0x%zx, errno %d; expected 0x%zx", delta, got, errno, old);
     model.brk = old + (uintptr_t)delta;
     forget_pages(heap_end(), end);
     compare_states(model.heap_start, ((end > heap_end() ? end : heap_end()) - model.heap_start) / PAGE + 1);
@@ -694,13 +694,13 @@ static void do_heap(void)
     case 0:  delta = 0; break;
     case 1:  delta = -used; break;
     case 2:  delta = -used - 1 - (intptr_t)pick(1 << 20); break;
-    case 3:  delta = 0x7fffffffffffffff; break;
+    case 3:  delta = INTPTR_MAX; break;
     case 4:
     case 5:
     case 6:  delta = -(intptr_t)pick((size_t)used + 1); break;
     default: delta = 1 + (intptr_t)pick(8 * PAGE); break;
     }
-    move_heap(delta > room && delta < 1l << 36 ? room : delta, one_in(2));
+    move_heap(delta > room && delta != INTPTR_MAX ? room : delta, one_in(2));
 }
 
 static void approach_sweep(void)
@@ -787,8 +787,8 @@ static size_t choose_unused_page(void)
 /* Nobody may touch this: no page there was granted (A000-7), or it was given up before it was touched (A000-22). */
 static uintptr_t choose_bad_address(void)
 {
-    static const uintptr_t never[] = { 0, 0x1000, REGION_START - 1, REGION_STOP, 0x80200000, 0x3FFFFFF000,
-                                       0x4000000000, ~0ul };
+    static const uintptr_t never[] = { 0, 0x1000, REGION_START - 1, REGION_STOP, KERNEL_ADDRESS, USER_STACK_TOP,
+                                       USER_LIMIT, ~0ul };
     size_t which = pick(6), at = pick(PAGE);
 
     if (which == 0)
@@ -820,14 +820,15 @@ static void do_bad_access(void)
         access = fetch_it;
         if (span.start == span.end)
             return;
-        va = choose_page(span);                                 /* data is not for execution */
+        if (CAN_FORBID_EXECUTION)
+            va = choose_page(span);                             /* data is not for execution; else: what is not there */
     } else if (one_in(8)) {
         va = (uintptr_t)&access - (64ul << 20);                 /* too far below the stack */
     }
     int status = status_in_child(access, va);
     if (status == 0)
         return;
-    EXPECT(status == -1, "R000-8 a task lived after an access to 0x%lx: status %d", va, status);
+    EXPECT(status == -1, "R000-8 a task lived after an access to 0x%zx: status %d", va, status);
     self.tally.evictions++;
 }
 
@@ -839,7 +840,7 @@ static void do_bad_pointer(void)
     errno = 0;
     size_t length = 1 + pick(16);
     long result = one_in(2) ? read(self.zero, (void *)va, length) : write(self.pipe[1], (const void *)va, length);
-    EXPECT(result == -1 && errno == EFAULT, "R004-8 the kernel takes 0x%lx: %ld, errno %d", va, result, errno);
+    EXPECT(result == -1 && errno == EFAULT, "R004-8 the kernel takes 0x%zx: %ld, errno %d", va, result, errno);
     if (in_region(va))
         compare_states(page_down(va) - PAGE, 3);
 }
@@ -861,14 +862,14 @@ static void do_marked_access(void)
     page_bytes(page, expected);
     expected[0] = expected[va % PAGE];
     int status = status_in_child(one_in(2) ? load_it : store_it, va);
-    EXPECT(status == STATUS_LIVED || status <= 0, "page 0x%lx offset %lu of a marked block reads wrong in a child",
+    EXPECT(status == STATUS_LIVED || status <= 0, "page 0x%zx offset %zu of a marked block reads wrong in a child",
            page_down(va), va % PAGE);
     if (status != -1)
         return;
     self.tally.evictions++;
     uint64_t ticks = counters_now().ticks;
     EXPECT(overload || ticks >= (block->sweeps_before + 1) * TICKS_PER_SWEEP,
-           "an access to page 0x%lx of a marked block evicts at tick %lu, before any sweep", page_down(va), ticks);
+           "an access to page 0x%zx of a marked block evicts at tick %" PRIu64 ", before any sweep", page_down(va), ticks);
 }
 
 /* ---- Children that go on by themselves */
@@ -975,7 +976,7 @@ static void do_watch_child(void)
         return;
     }
     EXPECT(row.pid == pid && row.committed_memory <= row.reserved_memory && row.reserved_memory >= model.own_pages * 4,
-           "R004-3 statistics of the child %d: pid %d, reserved %lu, committed %lu KiB", pid, row.pid,
+           "R004-3 statistics of the child %d: pid %d, reserved %" PRIu64 ", committed %" PRIu64 " KiB", pid, row.pid,
            row.reserved_memory, row.committed_memory);
 }
 
@@ -1061,7 +1062,7 @@ static int start_task(int number, uint64_t seed, const int results[2])
     if (pid != 0)
         return pid;
     close(results[0]);
-    self = (struct task){ .seed = seed, .top_seed = seed, .operations = task_operations, .tally = { .tasks = 1 },
+    self = (struct task){ .seed = seed, .top_seed = (unsigned long)seed, .operations = task_operations, .tally = { .tasks = 1 },
                           .results = results[1], .zero = open("/dev/zero", O_RDONLY), .doing = "start" };
     self.pid = getpid();
     snprintf(self.name, sizeof self.name, "%d", number);
@@ -1073,7 +1074,7 @@ static int start_task(int number, uint64_t seed, const int results[2])
 /* Touch memory until next to none is left, and let the others meet its end. The kernel kills who has most: this one. */
 _Noreturn static void be_a_hog(void)
 {
-    volatile char *memory = tamalloc(1ul << 32);
+    volatile char *memory = tamalloc(2 * PAGE * (size_t)counters_now().frames_total);
 
     for (int naps = 0; naps < 5; ) {
         struct kcounters now = counters_now();
@@ -1108,8 +1109,8 @@ static void fail_round(uint64_t seed, const char *format, long a, long b)
 
     check_failures++;
     snprintf(what, sizeof what, format, a, b);
-    printf("model: seed=%lu %s; again: /tests/model%s -s %lu -t %d -n %d\n", seed, what, overload ? " -o" : "", seed,
-           total_tasks, task_operations);
+    printf("model: seed=%" PRIu64 " %s; again: /tests/model%s -s %" PRIu64 " -t %d -n %d\n", seed, what,
+           overload ? " -o" : "", seed, total_tasks, task_operations);
 }
 
 static void end_tasks(uint64_t seed, const int *pids)
@@ -1195,7 +1196,7 @@ static void usage(void)
 
 int main(int argc, char **argv)
 {
-    uint64_t seed = clock_ns() / 1000;
+    uint64_t seed = (uint32_t)(clock_ns() / 1000);
     int option, start = uptime(), tenths = 0, round = 0;
 
     while ((option = getopt(argc, argv, "os:n:t:l:")) != -1)
@@ -1209,15 +1210,15 @@ int main(int argc, char **argv)
         }
     if (optind != argc || task_operations < 1 || total_tasks < 1 || total_tasks > 64)
         usage();
-    printf("model: seed=%lu, %d tasks of %d operations%s\n", seed, total_tasks, task_operations,
+    printf("model: seed=%" PRIu64 ", %d tasks of %d operations%s\n", seed, total_tasks, task_operations,
            overload ? ", overload" : "");
     take_baseline();
     if (check_failures > 0)
         return check_summary("model");
     do {
         struct tally sum = run_round(seed);
-        printf("model: round %d, seed=%lu: %lu operations, %lu checks, %lu evictions, %lu tasks\n", ++round, seed,
-               sum.operations, sum.checks, sum.evictions, sum.tasks);
+        printf("model: round %d, seed=%" PRIu64 ": %" PRIu64 " operations, %" PRIu64 " checks, %" PRIu64 " evictions, %" PRIu64
+               " tasks\n", ++round, seed, sum.operations, sum.checks, sum.evictions, sum.tasks);
         seed += (uint64_t)total_tasks;
     } while (check_failures == 0 && uptime() - start < tenths);
     return check_summary("model");

@@ -12,7 +12,7 @@
 
 #include "user/tests/support.h"
 
-#define REGION_START 0xA10C0000ul               /* malloco's, on every machine */
+#define REGION_START REGION_BASE                /* malloco's */
 #define REGION_PAGES 1024
 #define REGION_STOP  (REGION_START + REGION_PAGES * PAGE)
 

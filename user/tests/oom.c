@@ -363,7 +363,8 @@ TEST(a_stack_that_grows)                        /* a stack is promised as it gro
     squeeze();
     tell(&c.partner);
     CHECK(await(&c.partner));
-    expect_death(hog.partner.pid, c.partner.pid, its_score, its_score, (char *)0x3FBF800000, (char *)0x3FC0000000);
+    expect_death(hog.partner.pid, c.partner.pid, its_score, its_score, (char *)USER_STACK_TOP - (8 << 20),
+                 (char *)USER_STACK_TOP);
     tell(&c.partner);
     CHECK_EQ(partner_end(&c.partner), 0);
     CHECK_EQ(end(&hog), -1);

@@ -7,7 +7,7 @@
 
 #include "user/tests/support.h"
 
-#define REGION_START ((char *)0xA10C0000)
+#define REGION_START ((char *)REGION_BASE)
 #define REGION_BYTES (4ul << 20)
 
 /* ---- What the kernel tells */

@@ -13,6 +13,7 @@
 #define KERNEL_ADDRESS     0x00100000ul         /* the kernel's first byte */
 #define KERNEL_POOL_FRAMES 1024                 /* frames that are for the kernel first: below 4 MiB, at most so many */
 #define CAN_FORBID_EXECUTION 0                  /* of a page that can be read */
+#define TABLE_SPANS        { 1ul << 22 }         /* bytes that a page table maps, by level; the directory is the last */
 
 /* Addresses at which no byte belongs to a program. */
 #define BAD_ADDRESSES(X) \

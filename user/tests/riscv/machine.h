@@ -13,6 +13,7 @@
 #define KERNEL_ADDRESS     0x80200000ul         /* the kernel's first instruction */
 #define KERNEL_POOL_FRAMES 0                    /* frames that are for the kernel first */
 #define CAN_FORBID_EXECUTION 1                  /* of a page that can be read */
+#define TABLE_SPANS        { 1ul << 21, 1ul << 30 }    /* bytes that a page table maps, by level; the root is the last */
 
 /* Addresses at which no byte belongs to a program. */
 #define BAD_ADDRESSES(X) \
