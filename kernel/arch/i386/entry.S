@@ -33,13 +33,13 @@ cpu_wait:
     ret
 
 # jump_to_task(selector): the processor saves all registers in the current TSS and loads them from that one (7.3).
+# No instruction before the jump changes flags: QEMU 7.2 would put those in the place of the flags that the TSS holds, which
+# are a forked child's own.
     .section .text.hot, "ax"
     .global jump_to_task
 jump_to_task:
-    movl    4(%esp), %eax
-    subl    $8, %esp
-    movl    $0, (%esp)                  # the offset of a far pointer to a TSS is ignored
-    movw    %ax, 4(%esp)
+    pushl   4(%esp)                     # a far pointer: selector, ...
+    pushl   $0                          # ... and offset, which is ignored
     ljmp    *(%esp)
     addl    $8, %esp                    # here we are again
     ret
