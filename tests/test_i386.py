@@ -7,13 +7,12 @@ before and after many rounds, here as on the other machine; and a frame's addres
 """
 import re
 import struct
-import subprocess
 from collections import namedtuple
 
 import pytest
 
 from lib.machine import batch
-from lib.paths import IMAGE, PATIENCE, ROOT, flavour
+from lib.paths import IMAGE, ROOT, flavour
 from lib.probe import Probe
 
 pytestmark = pytest.mark.i386("these are the tables of the i386")
@@ -394,12 +393,3 @@ def test_vectors_of_the_kernel_are_not_the_programs():
         error = vector * 8 + 2
         line = rf"^fault: pid=\d+ name=\w+ cause=13 err={error:#x} va=0x0 pc=0x8[0-9a-f]+ -> killed$"
         assert run.has(line), f"I-3: int {vector}"
-
-
-# ---- The kernel's stacks
-
-@pytest.mark.parametrize("debug", [False, True], ids=["release", "debug"])
-def test_kernel_stack_is_bounded(debug):
-    done = subprocess.run([ROOT / "tools" / "check-stack", "--arch", "i386", flavour(debug)], capture_output=True, text=True,
-                          timeout=600 * PATIENCE)
-    assert done.returncode == 0, done.stdout + done.stderr
