@@ -22,7 +22,8 @@ def key_of(item):
     """What distinguishes a test once no machine has more CPUs than this one can."""
     parameters = getattr(item, "callspec", None)
     values = dict(parameters.params) if parameters else {}
-    values = {**values, **values.pop("machine", {})} if isinstance(values.get("machine"), dict) else values
+    if isinstance(values.get("machine"), dict):
+        values.update(values.pop("machine"))
     if isinstance(values.get("cpus"), int):
         values["cpus"] = min(values["cpus"], paths.CPUS_MAX)
     return item.nodeid.split("[")[0], repr(sorted(values.items(), key=lambda pair: pair[0]))

@@ -160,6 +160,7 @@ def test_writes_that_fail_once_succeed_later(disk):
         m.halt()
 
 
+@pytest.mark.riscv("QEMU gives an IDE disk no read-only image")
 def test_read_only_disk(disk):
     boot = dict(image=disk, own=False, disk=failing(disk, read_only=True), cpus=2)
     with Machine(**boot) as m:
@@ -172,6 +173,7 @@ def test_read_only_disk(disk):
         m.halt()
 
 
+@pytest.mark.riscv("QEMU gives an IDE disk no read-only image")
 def test_read_only_disk_with_a_log_to_replay(disk):
     """Mounting must not need to write: the committed blocks are seen, or the mount is refused with a message."""
     with Machine(image=disk, own=False, cpus=1) as m:

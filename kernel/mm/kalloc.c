@@ -273,6 +273,10 @@ void init_kalloc(uintptr_t start, uintptr_t end)
     }
     /* The table itself takes the first frames; it has entries for them too, which are never used. */
     size_t nframes = (PAGE_DOWN(end) - PAGE_UP(start)) >> PAGE_SHIFT;
+    if (reserved_start < PAGE_UP(start) + nframes * sizeof(struct page) && start < reserved_end) {
+        start = reserved_end;                           /* a RAM disk lies where the table would */
+        nframes = (PAGE_DOWN(end) - start) >> PAGE_SHIFT;
+    }
     frame_table.pages = (struct page *)PAGE_UP(start);
     frame_table.first = PAGE_UP(frame_table.pages + nframes);
     frame_table.bytes = PAGE_DOWN(end) - frame_table.first;
