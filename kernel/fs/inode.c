@@ -156,9 +156,9 @@ static bool inode_delete(struct inode *inode)
         if (inode_lock(inode) == 0) {
             memset(&inode->disk, 0, sizeof(inode->disk));
             inode_update(inode);
-            free_inode_number(inode->inum);
             inode->loaded = false;
             inode_unlock(inode);
+            free_inode_number(inode->inum);     /* last: whoever takes it finds the lock free */
             freed = true;
         }
         log_end(INODE_CREDITS);
