@@ -256,6 +256,7 @@ void sleep_release(struct sleeplock *lock)
     EXPECT(lock->holder == current());
     lock->holder = NULL;
     wakeup(lock);
+    maybe_switch();                     /* others come before the next statement of ours, too */
 }
 bool sleep_held(const struct sleeplock *lock) { return lock->holder == current(); }
 
