@@ -269,10 +269,13 @@ def test_the_last_line_counts(folder):
     (tree / "tests" / "test_x.py").write_text("def test_good(): pass\ndef test_bad(): assert 0\n"
                                               "def test_error(nosuchfixture): pass\n")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TAMAL_")}
+    environment["TAMAL_ARCH"] = "riscv"
     done = run("tools/test", cwd=tree, env=environment)
     assert done.stdout.splitlines()[-1] == "1 passed, 2 failed" and done.returncode == 1, done.stdout
     done = run("tools/test", "-k", "good", cwd=tree, env=environment)
     assert done.stdout.splitlines()[-1] == "1 passed, 0 failed" and done.returncode == 0, done.stdout
+    both = run("tools/test", "-k", "good", cwd=tree, env={**environment, "TAMAL_ARCH": "riscv i386"})
+    assert both.stdout.splitlines()[-1] == "2 passed, 0 failed" and both.returncode == 0, both.stdout
     done = run("tools/test", "-k", "nothing_like_this", cwd=tree, env=environment)
     assert done.stdout.splitlines()[-1] == "0 passed, 1 failed" and done.returncode == 1, done.stdout
     (tree / "Makefile").write_text("%:\n\t@false\n")
