@@ -61,7 +61,7 @@ static inline struct task *current(void) { return current_task; }
 #define EFLAGS_IF       0x200u
 
 static inline void irq_off(void) { __asm__ volatile("cli" ::: "memory"); }
-static inline void irq_on(void)  { __asm__ volatile("sti" ::: "memory"); }
+static inline void irq_on(void)  { __asm__ volatile("sti; nop" ::: "memory"); }        /* sti takes effect after the next one */
 static inline bool irq_enabled(void)
 {
     uintptr_t flags;
