@@ -256,6 +256,12 @@ static long near(long k, int repeats)
     return before > 0 ? before : k;
 }
 
+/* An address of malloco's is a negative number where a long has 32 bits. */
+static int is_error(const struct operation *op, long result)
+{
+    return (unsigned long)result > -4096ul || (result == 0 && op->error == 0);
+}
+
 static enum outcome attempt(const struct operation *op, long k, int is_touch)
 {
     int failures = check_failures, repeats = 0;
@@ -270,7 +276,7 @@ static enum outcome attempt(const struct operation *op, long k, int is_touch)
     while ((result = op->make(near(k, repeats), &left)) == op->error && left == 0 && !is_touch && repeats < REPEATS)
         repeats++;
     after = held_now();
-    if (is_touch || result > 0 || (result == 0 && op->error != 0)) {
+    if (is_touch || !is_error(op, result)) {
         op->undo(result);
         return check_failures != failures ? WRONG : repeats > 0 ? FAILED : left == 0 ? TOLERATED : NOT_REACHED;
     }
