@@ -51,6 +51,7 @@ import re
 
 import pytest
 
+from lib.arch import USER_BASE
 from lib.images import BUILT, make_image
 from lib.machine import batch
 from lib.paths import programs
@@ -108,9 +109,10 @@ def small_boots(image_with_small_log):
 @EVERYWHERE
 def test_cow(machine, boots):
     seen = faults(boots.text("cow", machine))
-    stores = [va for cause, va, _ in seen if cause == 15]       # R001-8: to text and to constants of the program
-    assert len(stores) == 2 and all(1 << 32 <= va < (1 << 32) + (1 << 20) for va in stores)
-    assert [cause for cause, va, _ in seen if 0xA10C0000 <= va < 0xA14C0000] == [13, 13]    # blocks that were swept
+    stores = [va for access, va, _ in seen if access == "store"]        # R001-8: to text and to constants of the program
+    assert len(stores) == 2 and all(USER_BASE <= va < USER_BASE + (1 << 20) for va in stores)
+    swept = [access for access, va, _ in seen if 0xA10C0000 <= va < 0xA14C0000]             # blocks that are gone
+    assert swept == ["load", "load"]
 
 
 @EVERYWHERE
@@ -157,7 +159,7 @@ def test_each_allocation_fails_in_turn(cpus, image_with_small_log):
     boots = Boots(image_with_small_log, {"allocfail": "allocfail"}, append="maxtasks=200")
     text = boots.text("allocfail", dict(cpus=cpus, debug=True))
     killed = sum(int(n) for n in re.findall(r"^INJECTED .*: \d+ failed, (\d+) killed, \d+ went on$", text, re.M))
-    assert check_deaths(text, "allocfail") == killed > 20
+    assert check_deaths(text, "allocfail") == killed >= 11      # 11 touches; each may need tables, too
     assert len(re.findall(r"^INJECTED ", text, re.M)) % 33 == 0
 
 

@@ -45,6 +45,7 @@ from collections import namedtuple
 import pytest
 
 from lib.machine import CAP, batch
+from lib.paths import ON_RISCV
 
 SEED = int(os.environ.get("TAMAL_MODEL_SEED", "0"), 0)
 SECONDS = int(os.environ.get("TAMAL_MODEL_SECONDS", "0"))
@@ -85,8 +86,10 @@ def run(image, arguments, cap=CAP, **machine):
 
 
 # cpus, debug, tasks, operations of each, first seed
-SHORT = {"cpus1-release": (1, False, 4, 626, 11000), "cpus2-release": (2, False, 8, 313, 12000),
-         "cpus4-release": (4, False, 4, 626, 13000), "cpus4-debug": (4, True, 6, 417, 14000)}
+ON_ONE_CPU = {"cpus1-release": (1, False, 8, 938, 11000), "cpus1-debug": (1, True, 6, 417, 14000)}
+ON_HARTS = {"cpus1-release": (1, False, 4, 626, 11000), "cpus2-release": (2, False, 8, 313, 12000),
+            "cpus4-release": (4, False, 4, 626, 13000), "cpus4-debug": (4, True, 6, 417, 14000)}
+SHORT = ON_HARTS if ON_RISCV else ON_ONE_CPU
 LONG = {"long-release": (4, False, 8, 400, 100000), "long-debug": (4, True, 8, 400, 200000)}
 RUNS = LONG if SECONDS else SHORT
 
