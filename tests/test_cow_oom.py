@@ -174,11 +174,13 @@ GOOD = ("EXPECT victim=7 toucher=8 score=5..9 va=0x1000..0x2000\n"
         "oom: pid=7 name=oom score=9 va=0x1fff toucher=8 -> killed\nok case\n")
 
 
+@pytest.mark.host
 def test_a_death_that_was_expected():
     assert check_deaths(GOOD * 2, "oom") == 2
     assert check_deaths(GOOD.replace("toucher=8 score=5", "toucher=-1 score=5"), "oom") == 1
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("old, new", [
     ("pid=7", "pid=1"), ("name=oom", "name=sh"), ("score=9", "score=10"), ("va=0x1fff", "va=0x2000"),
     ("toucher=8 ->", "toucher=9 ->"),

@@ -126,10 +126,12 @@ AROUND /tests/model: status 0, lost 0 frames, 0 tasks, 0 promises
 """
 
 
+@pytest.mark.host
 def test_harness_takes_a_good_run():
     assert judge(GOOD) == [Round(5, 700, 9000, 1, 9)]
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("line, message", [
     ("model: seed=5 task=2 op=31 load: page 0x100005000 offset 3 reads 0x41, expected 0x0; again: /tests/model -s 7 -t 1 -n 40",
      "reads 0x41"),

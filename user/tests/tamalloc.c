@@ -279,6 +279,9 @@ TEST(accounts_of_ten_megabytes)                 /* R002-7; the frames that come 
     CHECK_EQ(used.demand_faults - granted.demand_faults, 2560);
     long frames = frames_to_have(&granted) - frames_to_have(&used);
     CHECK(frames >= 2560 && frames <= 2560 + 5 + 2 + 8);        /* leaf tables, tables above; and a few of the kernel's own */
+    long in_user_pool = (long)(granted.frames_user_free + granted.frames_cached - used.frames_user_free - used.frames_cached);
+    CHECK(in_user_pool >= 2560);                /* R000-7: none of them is a frame of the kernel's pool, where it has one */
+    CHECK(KERNEL_POOL_FRAMES == 0 || used.frames_kernel_free > 0);      /* which would not have lasted until now otherwise */
     tell(&p);
     CHECK_EQ(partner_end(&p), 0);
     after = counters_now();
