@@ -50,7 +50,7 @@ static size_t user_room(uintptr_t va, size_t max)
 {
     if (!vm_range_ok(va, 1))
         return 0;
-    uintptr_t end = va >= USER_BASE ? USER_LIMIT : REGION_END;
+    uintptr_t end = va >= REGION_BASE && va < REGION_END ? REGION_END : USER_LIMIT;     /* either may be the higher one */
     return MIN(max, end - va);
 }
 

@@ -3,6 +3,7 @@
  * look odd but are good must work. A bad pointer in a call never kills the caller (R004-8).
  */
 #include "user/tests/support.h"
+#include "user/tests/region.h"
 
 static int fd;                                  /* a file of two pages, read-write */
 static char *page;                              /* one page of heap, nothing behind it */
@@ -50,6 +51,30 @@ TEST(paths_at_the_end_of_a_mapping)
     memcpy(page + PAGE - 5, "/tmp", 5);
     CHECK_EQ(stat(page + PAGE - 5, &st), 0);    /* the NUL is the last byte */
     page[PAGE - 1] = 'x';
+}
+
+/* The same at the end of what a program may own at all: what comes next belongs to nobody, or to the kernel. */
+TEST(paths_at_the_end_of_user_space)
+{
+    static char *const ends[] = { (char *)REGION_END, (char *)USER_STACK_TOP };
+    char kept[8];
+    struct stat st;
+
+    CHECK_EQ((uintptr_t)malloco(REGION_END - REGION_BASE), REGION_BASE);
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        char *end = ends[i], *args[] = { end - 8, 0 };
+        memcpy(kept, end - 8, 8);
+        memset(end - 8, '/', 8);
+        for (size_t length = 1; length <= 8; length++)
+            FAILS(stat(end - length, &st), EFAULT);
+        FAILS(exec("/bin/true", args), EFAULT);
+        *(char **)(end - sizeof(char *)) = cwd;
+        FAILS(exec("/bin/true", (char **)(end - sizeof(char *))), EFAULT);     /* argv[] has no NULL */
+        memcpy(end - 8, "///////", 8);
+        CHECK_EQ(stat(end - 8, &st), 0);
+        memcpy(end - 8, kept, 8);
+    }
+    CHECK_EQ(chau((void *)REGION_BASE), 0);
 }
 
 TEST(buffers)
@@ -217,6 +242,7 @@ int main(void)
     page = sbrk(PAGE);
     RUN(paths);
     RUN(paths_at_the_end_of_a_mapping);
+    RUN(paths_at_the_end_of_user_space);
     RUN(buffers);
     RUN(read_only_memory);
     RUN(across_the_end_of_a_mapping);
