@@ -11,7 +11,7 @@ from collections import namedtuple
 
 import pytest
 
-from lib.machine import batch
+from lib.machine import PANIC_STATUS, batch
 from lib.paths import IMAGE, ROOT, flavour
 from lib.probe import Probe
 
@@ -393,3 +393,16 @@ def test_vectors_of_the_kernel_are_not_the_programs():
         error = vector * 8 + 2
         line = rf"^fault: pid=\d+ name=\w+ cause=13 err={error:#x} va=0x0 pc=0x8[0-9a-f]+ -> killed$"
         assert run.has(line), f"I-3: int {vector}"
+
+
+@needs_programs
+def test_a_double_fault_is_reported():
+    """A task whose level-0 stack is gone cannot even be told of a fault. The processor switches to the double-fault task, which
+    must find the kernel's page table, or all that is seen is a machine that starts again."""
+    with Probe(append='run="true; halt"') as p:
+        p.run_until("sys_fork")
+        task = p.word("current_task")
+        p.write(task + 4, struct.pack("<I", PAGE))              # esp0: the page below it is never mapped
+        console = p.finish(PANIC_STATUS)
+    assert re.search(r"^panic: double fault: esp 0x[0-9a-f]+, stack of task \d+ \(init\) begins at 0x[0-9a-f]+, at pc 0x[0-9a-f]+",
+                     console, re.M), console

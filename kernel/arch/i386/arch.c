@@ -168,7 +168,8 @@ void paging_on(void)
     uint32_t cr0, cr4;
     __asm__ volatile("movl %%cr4, %0" : "=r"(cr4));
     __asm__ volatile("movl %0, %%cr4" :: "r"(cr4 | CR4_LARGE_PAGES | CR4_GLOBAL_PAGES));
-    write_cr3((uint32_t)kernel_pagetable);
+    pagetable_load(kernel_pagetable);                   /* tells the idle task's TSS, too, which is older than the table */
+    fault_tss.cr3 = (uint32_t)kernel_pagetable;
     __asm__ volatile("movl %%cr0, %0" : "=r"(cr0));
     __asm__ volatile("movl %0, %%cr0" :: "r"((cr0 & ~CR0_EM) | CR0_MP | CR0_NE | CR0_PG | CR0_WP) : "memory");
 }
