@@ -406,3 +406,19 @@ def test_a_double_fault_is_reported():
         console = p.finish(PANIC_STATUS)
     assert re.search(r"^panic: double fault: esp 0x[0-9a-f]+, stack of task \d+ \(init\) begins at 0x[0-9a-f]+, at pc 0x[0-9a-f]+",
                      console, re.M), console
+
+
+@needs_programs
+def test_a_mistaken_interrupt_15_blocks_nothing():
+    """The second PIC calls, and when the processor asks which line it was, there is none: it says 15. To the first PIC that was an
+    interrupt all the same; if nobody tells it that it is over, the disk and the serial port are never heard again."""
+    with Probe(append='run="true; sync; true; halt"', cap=20) as p:
+        while True:                                             # until the disk waits for a processor with interrupts off
+            p.run_until("cpu_wait")
+            pending = re.search(r"pic1: irr=([0-9a-f]+) imr=([0-9a-f]+)", p.monitor("info pic"))
+            if int(pending[1], 16) & 0x40:
+                break
+        p.monitor("o/b 0xa1 0xff")                              # every line of the second PIC off: 14 is not there any more
+        p.run_until("_isr47")
+        p.monitor(f"o/b 0xa1 0x{pending[2]}")
+        p.finish()

@@ -66,19 +66,21 @@ void irq_register(unsigned irq, void (*handler)(void *arg), void *arg)
     enable(irq);
 }
 
-/* end_of_interrupt -- false: the PIC was mistaken, there is no interrupt (lines 7 and 15 stand for that, too). */
+/* end_of_interrupt -- false: the PIC was mistaken, there is no interrupt (lines 7 and 15 stand for that, too). The second PIC's
+ * mistake is still an interrupt to the first one, by the cascade line. */
 static bool end_of_interrupt(unsigned irq)
 {
     uintptr_t pic = irq < 8 ? PIC1 : PIC2;
+    bool real = true;
     if (irq % 8 == 7) {
         io_write8(pic, PIC_READ_ISR);
-        if ((io_read8(pic) & 0x80) == 0)
-            return false;
+        real = (io_read8(pic) & 0x80) != 0;
     }
-    if (irq >= 8)
+    if (irq >= 8 && real)
         io_write8(PIC2, PIC_EOI);
-    io_write8(PIC1, PIC_EOI);
-    return true;
+    if (irq >= 8 || real)
+        io_write8(PIC1, PIC_EOI);
+    return real;
 }
 
 /* ---- Traps */
