@@ -8,9 +8,10 @@
 #define TAMAL_TESTS_REGION_H
 
 #include <stdbool.h>
+#include "instructions.h"                       /* user/tests/$(ARCH)/ */
 #include "user/tests/support.h"
 
-#define REGION       0xA10C0000ul
+#define REGION       REGION_BASE
 #define REGION_END   0xA14C0000ul
 #define REGION_BYTES (REGION_END - REGION)
 #define REGION_PAGES (REGION_BYTES / PAGE)
@@ -65,18 +66,23 @@ static inline struct process_mem_info own_memory(void)
     return row;
 }
 
+#define WORDS_PER_PAGE (PAGE / sizeof(unsigned long))
+
 /* Each page gets a value of its own in its first and last word; has_tags() looks whether it still has it. */
 static inline void put_tags(char *block, size_t npages, unsigned long tag)
 {
-    for (size_t i = 0; i < npages; i++)
-        *(unsigned long *)(block + i * PAGE) = *(unsigned long *)(block + (i + 1) * PAGE - 8) = tag + i;
+    volatile unsigned long *words = (unsigned long *)block;
+
+    for (size_t i = 0; i < npages; i++, words += WORDS_PER_PAGE)
+        words[0] = words[WORDS_PER_PAGE - 1] = tag + i;
 }
 
 static inline bool has_tags(const char *block, size_t npages, unsigned long tag)
 {
-    for (size_t i = 0; i < npages; i++)
-        if (*(volatile const unsigned long *)(block + i * PAGE) != tag + i ||
-            *(volatile const unsigned long *)(block + (i + 1) * PAGE - 8) != tag + i)
+    const volatile unsigned long *words = (const unsigned long *)block;
+
+    for (size_t i = 0; i < npages; i++, words += WORDS_PER_PAGE)
+        if (words[0] != tag + i || words[WORDS_PER_PAGE - 1] != tag + i)
             return false;
     return true;
 }
@@ -86,7 +92,7 @@ static inline bool is_zero(const char *block, size_t npages)
     const volatile unsigned long *words = (const unsigned long *)block;
     unsigned long sum = 0;
 
-    for (size_t i = 0; i < npages * PAGE / 8; i++)
+    for (size_t i = 0; i < npages * WORDS_PER_PAGE; i++)
         sum |= words[i];
     return sum == 0;
 }
@@ -162,22 +168,23 @@ static inline int quiet_then_swept(int (*quiet)(void), int (*swept)(void))
 
 /* ---- Accesses that end the task. Announced, so that the console's `fault:` line can be compared (T-4). */
 
-enum { FETCH = 12, LOAD = 13, STORE = 15 };             /* the cause on RISC-V */
+enum { FETCH, LOAD, STORE };                            /* tests/test_malloco.py knows what a machine calls them */
 
-struct access { int cause; unsigned long va; };
+struct access { int kind; unsigned long va; };
 
-static inline void announce(int cause, unsigned long va)
+static inline void announce(int kind, unsigned long va)
 {
-    printf("access: pid=%d cause=%d va=0x%lx\n", getpid(), cause, va);
+    static const char *const names[] = { [FETCH] = "fetch", [LOAD] = "load", [STORE] = "store" };
+    printf("access: pid=%d %s va=0x%lx\n", getpid(), names[kind], va);
 }
 
 /* The access itself. Returns if nothing happens. */
-static inline void do_access(int cause, unsigned long va)
+static inline void do_access(int kind, unsigned long va)
 {
-    announce(cause, va);
-    if (cause == LOAD)
+    announce(kind, va);
+    if (kind == LOAD)
         (void)*(volatile char *)va;
-    else if (cause == STORE)
+    else if (kind == STORE)
         *(volatile char *)va = 1;
     else
         ((void (*)(void))va)();
@@ -186,14 +193,14 @@ static inline void do_access(int cause, unsigned long va)
 static inline int make_access(void *argument)
 {
     struct access *access = argument;
-    do_access(access->cause, access->va);
+    do_access(access->kind, access->va);
     return 0;
 }
 
 /* dies -- a child that makes this access is evicted: status -1, one eviction counted, and we live on (R000-8). */
-static inline bool dies(int cause, unsigned long va)
+static inline bool dies(int kind, unsigned long va)
 {
-    struct access access = { cause, va };
+    struct access access = { kind, va };
     uint64_t before = evictions_now();
     return in_child(make_access, &access) == -1 && evictions_now() == before + 1;
 }

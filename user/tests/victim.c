@@ -17,11 +17,11 @@
 
 #define BLOCK_PAGES  256
 #define TENANT_PAGES 64
-#define MINE  0x1111222233334444ul
-#define OTHER 0xeeeeeeeeeeeeeeeeul
+#define MINE  ((unsigned long)0x1111222233334444)
+#define OTHER ((unsigned long)0xeeeeeeeeeeeeeeee)
 #define SAW_OTHERS 66                           /* exit codes */
 #define OUTLIVED   67
-#define PATIENCE_NS 60000000000ul               /* of the host's time: only ends what would never end */
+#define PATIENCE_NS 60000000000ull              /* of the host's time: only ends what would never end */
 
 static int rounds = 200;
 
@@ -31,7 +31,7 @@ static int rounds = 200;
 static void be_tenant(void)
 {
     volatile unsigned long *words = (unsigned long *)sbrk(TENANT_PAGES * PAGE);
-    size_t count = TENANT_PAGES * PAGE / 8, spoiled = 0;
+    size_t count = TENANT_PAGES * WORDS_PER_PAGE, spoiled = 0;
 
     if (!CHECK(words != (void *)SBRK_ERROR))
         return;
@@ -55,7 +55,8 @@ static int seen_others(const volatile unsigned long *word, unsigned long value)
 /* spin -- read, or write and read, words of the first page that a sweep frees, and of the last, until evicted. */
 static int spin(unsigned long *block, bool writes)
 {
-    volatile unsigned long *words[] = { block, block + 200, block + (BLOCK_PAGES - 1) * PAGE / 8, block + 511 };
+    unsigned long *last_page = block + (BLOCK_PAGES - 1) * WORDS_PER_PAGE;
+    volatile unsigned long *words[] = { block, block + 200, last_page, block + WORDS_PER_PAGE - 1 };
     uint64_t end = clock_ns() + PATIENCE_NS;
 
     for (unsigned long n = 1; n % 0x100000 != 0 || clock_ns() < end; n++)
@@ -74,7 +75,7 @@ static unsigned long *own_block(void)
     unsigned long *block = malloco(BLOCK_PAGES * PAGE);
 
     if (block == (void *)REGION)
-        for (size_t i = 0; i < BLOCK_PAGES * PAGE / 8; i++)
+        for (size_t i = 0; i < BLOCK_PAGES * WORDS_PER_PAGE; i++)
             block[i] = MINE;
     return block;
 }

@@ -1,4 +1,4 @@
-/* tests/i386/instructions.h -- what only assembly can do, for the tests of faults and of floating point.
+/* tests/i386/instructions.h -- what only assembly can do, for the tests of faults, of memory and of floating point.
  * The other machine's file of this name offers the same. */
 #ifndef TAMAL_TESTS_INSTRUCTIONS_H
 #define TAMAL_TESTS_INSTRUCTIONS_H
@@ -281,5 +281,169 @@ static inline int float_is_fresh(void)
     __asm__ volatile("fnstenv %0; fldenv %0" : "=m"(environment));
     return (environment[0] & 0xffff) == FLOAT_CONTROL && (environment[1] & 0xffff) == 0 && (environment[2] & 0xffff) == 0xffff;
 }
+
+/* ---- Every register over one instruction (R000-1, A000-2): each gets a value of its own, the instruction is executed, and they
+ * are looked at. A call's result apart: 0, or the name of the first one that is not as it was. */
+
+#define REGISTER_NAMES "gs", "fs", "flags", "edi", "esi", "ebp", "esp", "ebx", "edx", "ecx", "eax"
+enum { GS, FS, FLAGS, EDI, ESI, EBP, ESP, EBX, EDX, ECX, EAX, REGISTER_COUNT };
+
+/* registers_over_NAME(registers): they are popped from the array, the instruction is executed, they are pushed back. Meanwhile
+ * esp is the array's end: nobody else uses a program's stack. */
+__asm__("   .macro  registers_over name, instruction:vararg\n"
+        "   .globl  registers_over_\\name\n"
+        "registers_over_\\name:\n"
+        "   movl    4(%esp), %eax\n"
+        "   pushal\n"
+        "   movl    %esp, registers_over_stack\n"
+        "   movl    %eax, %esp\n"
+        "   popl    %gs\n"
+        "   popl    %fs\n"
+        "   popfl\n"
+        "   popal\n"                                    /* all but esp */
+        "   \\instruction\n"
+        "   pushal\n"
+        "   pushfl\n"
+        "   pushl   %fs\n"
+        "   pushl   %gs\n"
+        "   cld\n"
+        "   movl    registers_over_stack, %esp\n"
+        "   pushl   %ds\n"
+        "   popl    %fs\n"
+        "   pushl   %ds\n"
+        "   popl    %gs\n"
+        "   popal\n"
+        "   ret\n"
+        "   .endm\n"
+        "   .pushsection .text.registers_over, \"ax\"\n"
+        "   registers_over malloco, int $100\n"
+        "   registers_over chau, int $101\n"
+        "   registers_over store, movb $0, (%eax)\n"
+        "   .popsection\n"
+        "   .pushsection .bss.registers_over_stack, \"aw\", @nobits\n"
+        "   .balign 4\n"
+        "registers_over_stack: .skip 4\n"
+        "   .popsection\n");
+
+void registers_over_malloco(uint32_t *registers);
+void registers_over_chau(uint32_t *registers);
+void registers_over_store(uint32_t *registers);
+
+/* Flags that a program may have: bit 1 and IF always, the six of arithmetic, direction, AC, ID. Null selectors stay null. */
+#define FLAGS_LEAST 0x000202
+#define FLAGS_MOST  0x240ed7
+#define DATA_SELECTOR 0x23
+
+/* `variant` 0, 1: as many flags as there can be, as few; the one or the other selector. */
+static inline const char *changed_register(unsigned variant, void (*over)(uint32_t *registers), unsigned long *eax)
+{
+    static const char *const names[REGISTER_COUNT] = { REGISTER_NAMES };
+    uint32_t seen[REGISTER_COUNT], wanted[REGISTER_COUNT] = {
+        [GS] = variant == 0 ? DATA_SELECTOR : 0, [FS] = variant == 0 ? 0 : DATA_SELECTOR,
+        [FLAGS] = variant == 0 ? FLAGS_MOST : FLAGS_LEAST, [ESP] = (uint32_t)(seen + REGISTER_COUNT), [EAX] = *eax,
+        [EDI] = 0xc3c30ed1, [ESI] = 0xc3c30e51, [EBP] = 0xc3c30eb9, [EBX] = 0xc3c30eb0, [EDX] = 0xc3c30ed0, [ECX] = 0xc3c30ec0,
+    };
+
+    memcpy(seen, wanted, sizeof seen);
+    over(seen);
+    *eax = seen[EAX];
+    for (int i = 0; i < EAX; i++)
+        if (i <= FS ? (uint16_t)seen[i] != (uint16_t)wanted[i] : seen[i] != wanted[i])  /* a selector has 16 bits */
+            return names[i];
+    return 0;
+}
+
+/* malloco (100) or chau (101), with this argument. */
+static inline const char *changed_by_call(unsigned variant, unsigned long number, unsigned long argument, unsigned long *result)
+{
+    *result = argument;
+    return changed_register(variant, number == 100 ? registers_over_malloco : registers_over_chau, result);
+}
+
+/* One byte, 0. */
+static inline const char *changed_by_store(unsigned variant, char *address)
+{
+    unsigned long eax = (unsigned long)address;
+    const char *changed = changed_register(variant, registers_over_store, &eax);
+
+    return eax != (unsigned long)address ? "eax" : changed;
+}
+
+/* ---- Accesses to memory. Memory that is all zeros stays so. */
+#define TOUCH(instruction, address) \
+    __asm__ volatile(instruction : : "r"(address) : "eax", "ebx", "ecx", "edx", "memory", "cc", FLOAT_REGISTERS)
+#define TOUCH_STRING(instruction, from, to) \
+    __asm__ volatile(instruction : "+S"(from), "+D"(to) : : "eax", "ecx", "memory", "cc")
+#define ZERO_ALL "xorl %%eax, %%eax; xorl %%ebx, %%ebx; xorl %%ecx, %%ecx; xorl %%edx, %%edx; "
+
+/* One instruction that accesses up to 8 bytes at `address`, a multiple of 8. */
+#define TOUCHES 15
+static inline void touch_page(int how, char *address)
+{
+    char *from = address, *to = address;
+
+    switch (how) {
+    case 0: TOUCH("movb (%0), %%al", address); break;
+    case 1: TOUCH("movw (%0), %%ax", address); break;
+    case 2: TOUCH("movl (%0), %%eax", address); break;
+    case 3: TOUCH("fldl (%0); fstp %%st(0)", address); break;
+    case 4: TOUCH("movb $0, (%0)", address); break;
+    case 5: TOUCH("movw $0, (%0)", address); break;
+    case 6: TOUCH("movl $0, (%0)", address); break;
+    case 7: TOUCH("fldz; fstpl (%0)", address); break;
+    case 8: TOUCH(ZERO_ALL "lock xaddl %%eax, (%0)", address); break;
+    case 9: TOUCH(ZERO_ALL "lock cmpxchg8b (%0)", address); break;
+    case 10: TOUCH(ZERO_ALL "xchgl %%eax, (%0)", address); break;
+    case 11: TOUCH("negl (%0)", address); break;
+    case 12: TOUCH("movl %%esp, %%ecx; leal 4(%0), %%esp; pushl $0; movl %%ecx, %%esp", address); break;
+    case 13: TOUCH_STRING("lodsl", from, to); break;
+    case 14: TOUCH_STRING("xorl %%eax, %%eax; movl $2, %%ecx; rep stosl", from, to); break;
+    }
+}
+
+/* One instruction that accesses bytes on both sides of a boundary of pages; the last ones read from one, write to the other. */
+#define TOUCHES_OF_TWO 14
+static inline void touch_two_pages(int how, char *boundary)
+{
+    char *from = boundary - 4, *to = boundary;
+
+    switch (how) {
+    case 0: TOUCH("movw -1(%0), %%ax", boundary); break;
+    case 1: TOUCH("movl -1(%0), %%eax", boundary); break;
+    case 2: TOUCH("fldl -5(%0); fstp %%st(0)", boundary); break;
+    case 3: TOUCH("fldt -9(%0); fstp %%st(0)", boundary); break;
+    case 4: TOUCH("movw $0, -1(%0)", boundary); break;
+    case 5: TOUCH("movl $0, -3(%0)", boundary); break;
+    case 6: TOUCH("fldz; fstpl -1(%0)", boundary); break;
+    case 7: TOUCH("fldz; fstpt -2(%0)", boundary); break;
+    case 8: TOUCH(ZERO_ALL "lock xaddl %%eax, -2(%0)", boundary); break;
+    case 9: TOUCH(ZERO_ALL "lock cmpxchg8b -4(%0)", boundary); break;
+    case 10: TOUCH("negl -1(%0)", boundary); break;
+    case 11: TOUCH("movl %%esp, %%ecx; leal 2(%0), %%esp; pushl $0; movl %%ecx, %%esp", boundary); break;
+    case 12: TOUCH_STRING("movsl", from, to); break;
+    case 13: TOUCH_STRING("movl $2, %%ecx; subl $4, %%esi; rep movsl", from, to); break;
+    }
+}
+
+static inline unsigned long load_unaligned(const char *address)
+{
+    unsigned long value;
+    __asm__ volatile("movl (%1), %0" : "=r"(value) : "r"(address) : "memory");
+    return value;
+}
+
+static inline void store_unaligned(char *address, unsigned long value)
+{
+    __asm__ volatile("movl %0, (%1)" : : "r"(value), "r"(address) : "memory");
+}
+
+/* ---- What the tests of malloco and chau must know of this machine */
+#define TABLES_OF_A_PAGE 1                      /* a task's own, between its root and a page of REGION */
+#define TABLE_BYTES      (4ul << 20)            /* what the last of them maps */
+#define SWEEPER_TASKS    0                      /* the sweeper is the processor's task, in gdt[20]: tests/test_i386.py */
+#define SWEEP_LATE       0                      /* ticks that a sweep may begin late */
+
+/* Other numbers with the lower 32 bits of this one, to be listed: there are none. */
+#define WIDE_ALIASES(number)
 
 #endif

@@ -1,4 +1,4 @@
-/* tests/riscv/instructions.h -- what only assembly can do, for the tests of faults and of floating point.
+/* tests/riscv/instructions.h -- what only assembly can do, for the tests of faults, of memory and of floating point.
  * The other machine's file of this name offers the same. */
 #ifndef TAMAL_TESTS_INSTRUCTIONS_H
 #define TAMAL_TESTS_INSTRUCTIONS_H
@@ -147,5 +147,147 @@ static inline int float_is_fresh(void)
     __asm__ volatile("fmv.x.d %0, fs1\n frcsr %1" : "=r"(bits), "=r"(status));
     return bits == 0 && status == 0;
 }
+
+/* ---- Every register over one instruction (R000-1, A000-2): each gets a value of its own, the instruction is executed, and they
+ * are looked at. A call's result apart: 0, or the name of the first one that is not as it was. */
+
+/* registers_over_NAME(a0, a7, seen): seen[n] is what xn holds afterwards; seen[0] is the stack pointer before. */
+__asm__("   .macro  registers_over name, instruction:vararg\n"
+        "   .globl  registers_over_\\name\n"
+        "registers_over_\\name:\n"
+        "   addi    sp, sp, -384\n"
+        "   .irp    n, 1, 3, 4, 8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27\n"
+        "   sd      x\\n, 128 + 8 * \\n(sp)\n"
+        "   .endr\n"
+        "   sd      a2, 376(sp)\n"
+        "   sd      sp, 0(a2)\n"
+        "   mv      a7, a1\n"
+        "   .irp    n, 1, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27\n"
+        "   li      x\\n, 0x7a5a0000c3c30000 + \\n\n"
+        "   .endr\n"
+        "   .irp    n, 28, 29, 30, 31\n"
+        "   li      x\\n, 0x7a5a0000c3c30000 + \\n\n"
+        "   .endr\n"
+        "   \\instruction\n"
+        "   sd      x31, -8(sp)\n"                      /* two registers to work with; nobody else uses this stack */
+        "   sd      x30, -16(sp)\n"
+        "   ld      x31, 376(sp)\n"
+        "   .irp    n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25\n"
+        "   sd      x\\n, 8 * \\n(x31)\n"
+        "   .endr\n"
+        "   .irp    n, 26, 27, 28, 29\n"
+        "   sd      x\\n, 8 * \\n(x31)\n"
+        "   .endr\n"
+        "   ld      x30, -16(sp)\n"
+        "   sd      x30, 240(x31)\n"
+        "   ld      x30, -8(sp)\n"
+        "   sd      x30, 248(x31)\n"
+        "   .irp    n, 1, 3, 4, 8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27\n"
+        "   ld      x\\n, 128 + 8 * \\n(sp)\n"
+        "   .endr\n"
+        "   addi    sp, sp, 384\n"
+        "   ret\n"
+        "   .endm\n"
+        "   .pushsection .text.registers_over, \"ax\"\n"
+        "   registers_over call, ecall\n"
+        "   registers_over store, sb zero, 0(a0)\n"
+        "   .popsection\n");
+
+void registers_over_call(unsigned long a0, unsigned long a7, unsigned long *seen);
+void registers_over_store(unsigned long a0, unsigned long a7, unsigned long *seen);
+
+static inline const char *changed_register(const unsigned long *seen, unsigned long a7)
+{
+    static char name[4];
+
+    for (int n = 1; n < 32; n++) {
+        unsigned long expected = n == 2 ? seen[0] : n == 17 ? a7 : 0x7a5a0000c3c30000ul + (unsigned)n;
+        if (n != 10 && seen[n] != expected) {
+            snprintf(name, sizeof name, "x%d", n);
+            return name;
+        }
+    }
+    return 0;
+}
+
+/* malloco (100) or chau (101), with this argument. `variant` is for machines that have flags. */
+static inline const char *changed_by_call(unsigned variant, unsigned long number, unsigned long argument, unsigned long *result)
+{
+    unsigned long seen[32];
+    (void)variant;
+
+    registers_over_call(argument, number, seen);
+    *result = seen[10];
+    return changed_register(seen, number);
+}
+
+/* One byte, 0. */
+static inline const char *changed_by_store(unsigned variant, char *address)
+{
+    unsigned long seen[32];
+    (void)variant;
+
+    registers_over_store((unsigned long)address, 0, seen);
+    return seen[10] != (unsigned long)address ? "x10" : changed_register(seen, 0);
+}
+
+/* ---- Accesses to memory. Memory that is all zeros stays so. */
+#define TOUCH(instruction, address) \
+    __asm__ volatile(instruction : : "r"(address) : "t0", "ft0", "memory")
+
+/* One instruction that accesses up to 8 bytes at `address`, a multiple of 8. */
+#define TOUCHES 10
+static inline void touch_page(int how, char *address)
+{
+    switch (how) {
+    case 0: TOUCH("lb t0, 0(%0)", address); break;
+    case 1: TOUCH("lh t0, 0(%0)", address); break;
+    case 2: TOUCH("lw t0, 0(%0)", address); break;
+    case 3: TOUCH("ld t0, 0(%0)", address); break;
+    case 4: TOUCH("sb zero, 0(%0)", address); break;
+    case 5: TOUCH("sh zero, 0(%0)", address); break;
+    case 6: TOUCH("sw zero, 0(%0)", address); break;
+    case 7: TOUCH("sd zero, 0(%0)", address); break;
+    case 8: TOUCH("amoadd.d t0, zero, (%0)", address); break;
+    case 9: TOUCH("lr.d t0, (%0)", address); break;
+    }
+}
+
+/* One instruction that accesses bytes on both sides of a boundary of pages. */
+#define TOUCHES_OF_TWO 8
+static inline void touch_two_pages(int how, char *boundary)
+{
+    switch (how) {
+    case 0: TOUCH("lh t0, -1(%0)", boundary); break;
+    case 1: TOUCH("lw t0, -1(%0)", boundary); break;
+    case 2: TOUCH("ld t0, -7(%0)", boundary); break;
+    case 3: TOUCH("fld ft0, -4(%0)", boundary); break;
+    case 4: TOUCH("sh zero, -1(%0)", boundary); break;
+    case 5: TOUCH("sw zero, -3(%0)", boundary); break;
+    case 6: TOUCH("sd zero, -1(%0)", boundary); break;
+    case 7: TOUCH("fmv.d.x ft0, zero; fsd ft0, -6(%0)", boundary); break;
+    }
+}
+
+static inline unsigned long load_unaligned(const char *address)
+{
+    unsigned long value;
+    __asm__ volatile("ld %0, 0(%1)" : "=r"(value) : "r"(address) : "memory");
+    return value;
+}
+
+static inline void store_unaligned(char *address, unsigned long value)
+{
+    __asm__ volatile("sd %0, 0(%1)" : : "r"(value), "r"(address) : "memory");
+}
+
+/* ---- What the tests of malloco and chau must know of this machine */
+#define TABLES_OF_A_PAGE 2                      /* a task's own, between its root and a page of REGION */
+#define TABLE_BYTES      (2ul << 20)            /* what the last of them maps */
+#define SWEEPER_TASKS    1                      /* the sweeper is in the list of tasks */
+#define SWEEP_LATE       2                      /* ticks that a sweep may begin late */
+
+/* Other numbers with the lower 32 bits of this one, to be listed: a machine of 64 bits must not take them for it. */
+#define WIDE_ALIASES(number) (number) + (1ul << 32), (number) - (1ul << 32), (number) | 0xffffffff00000000,
 
 #endif
