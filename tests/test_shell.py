@@ -569,13 +569,15 @@ def test_huge_output_is_complete(m):
 # ---- Without the harness in between
 
 def test_keys_under_tools_run(folder):
-    """As `make qemu` starts it: Ctrl-A is the shell's, Ctrl-O X ends the emulator."""
+    """As `make qemu` starts it: Ctrl-A is the shell's, Ctrl-O X ends the emulator. Nothing that comes before the kernel changes the
+    terminal: no reset, and lines still wrap."""
     image = copy_image(IMAGE, folder / "disk.img")
     child = pexpect.spawn(str(ROOT / "tools/run"), ["--arch", ARCH, "--kernel", str(kernel()), "--disk", str(image), "--cpus", str(min(2, CPUS_MAX))],
                           timeout=120 * PATIENCE, encoding="utf-8", echo=False, dimensions=(24, 80),
                           preexec_fn=without_newline_mapping)
     try:
         child.expect_exact("\n$ ")
+        assert "\x1bc" not in child.before and "\x1b[?7l" not in child.before, child.before
         child.send("cho abc" + ctrl("A") + "e\r")
         child.expect_exact("\nabc\r\n$ ")
         child.send("cat\r")
