@@ -71,15 +71,15 @@ pte_t *leaf_find(pte_t *root, vaddr_t va)
 }
 
 /* leaf_table_release -- the processor may remember the way to a table as well as a translation: clear, flush, free. */
-void leaf_table_release(pte_t *root, vaddr_t va, const unsigned *cpus_mask)
+void leaf_table_release(pte_t *root, vaddr_t va, const unsigned *cpus)
 {
     pte_t *table = leaf_table(root, va, false);
     if (table == NULL || page_of(table)->entries != 0 || pt_index(va.addr, 1) < KERNEL_ENTRIES)
         return;
     root[pt_index(va.addr, 1)].bits = 0;
     page_of(root)->entries--;
-    if (cpus_mask != NULL)
-        flush_cpus(*cpus_mask);
+    if (cpus != NULL)
+        flush_cpus(*cpus);
     free_page(table);
 }
 
@@ -104,7 +104,7 @@ void unmap_page(pte_t *root, vaddr_t va, bool free_frame)
         return;
     void *frame = pte_frame(*entry);
     entry->bits = 0;
-    flush_cpus(ALL_CPUS);                          /* M1: nothing can reach the frame any more, ... */
+    flush_cpus(ALL_CPUS);                       /* M1: nothing can reach the frame any more, ... */
     page_of((void *)PAGE_DOWN(entry))->entries--;
     if (free_frame)
         free_page(frame);                       /* ... and only now may it be used for something else */

@@ -25,6 +25,8 @@ static void save(struct task *t) { __asm__ volatile("fnsave %0" : "=m"(*t->fp));
 /* load -- frstor would first report an exception that a dead task has left in the unit. */
 static void load(struct task *t) { __asm__ volatile("fnclex; frstor %0" :: "m"(*t->fp)); }
 
+void fp_switch(struct task *from, struct task *to) { (void)from, (void)to; }    /* the processor sets TS */
+
 bool fp_first_use(void)
 {
     struct task *self = current();
@@ -43,8 +45,6 @@ bool fp_first_use(void)
         load(self);
     return true;
 }
-
-void fp_switch(struct task *from, struct task *to) { (void)from, (void)to; }    /* the processor sets TS */
 
 int fp_copy_to_child(struct task *parent, struct task *child)
 {

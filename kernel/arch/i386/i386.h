@@ -30,11 +30,10 @@ extern struct tss initial_tss, sweeper_tss, fault_tss;
 void idt_init(void);
 
 /* interrupt.c */
-void pic_init(void);
+void interrupt_init(void);                      /* the PICs, the clock's interrupt */
 
 /* platform.c */
 void platform_init(void);
-void pit_init(void);
 
 /* isr.S, entry.S, fp.c */
 void jump_to_task(unsigned selector);           /* jmp far to a TSS; returns when somebody jumps back */

@@ -40,7 +40,7 @@ static void enable(unsigned irq)
     set_masks();
 }
 
-void pic_init(void)
+void interrupt_init(void)
 {
     const uint8_t start = 0x11, mode_8086 = 0x01;
     io_write8(PIC1, start);

@@ -116,7 +116,7 @@ void arch_init(void)
     platform_init();
 }
 
-void arch_init_cpu(void) { pic_init(); }
+void arch_init_cpu(void) { interrupt_init(); }
 
 /* ---- Time. The PIT is set for one interrupt at a time; it can count 55 ms at most, and whoever is early sets it again. */
 
@@ -174,7 +174,6 @@ int64_t rtc_seconds(void)
 /* ---- CPUs and power */
 
 void cpu_kick(struct cpu *cpu) { (void)cpu; }           /* there is no other one */
-void cpus_stop_others(void) { }
 
 int arch_start_cpu(struct cpu *cpu)
 {
@@ -200,3 +199,5 @@ void machine_reboot(void)
     for (;;)
         __asm__ volatile("hlt");
 }
+
+void cpus_stop_others(void) { }
