@@ -3,6 +3,7 @@
 #include "arch/arch.h"
 #include "demo/demo.h"
 #include "lib/printk.h"
+#include "lib/string.h"
 #include "mm/kalloc.h"
 #include "sched/sched.h"
 
@@ -26,11 +27,18 @@ void demo_writetext(void *unused)
     *(volatile int *)(uintptr_t)demo_writetext = 0;
 }
 
+static void __attribute__((noinline)) do_nothing(void) { __asm__ volatile(""); }
+
+/* Code, copied to where data lies. */
 void demo_rundata(void *unused)
 {
-    static uint32_t instructions[] = { 0x00008067 };    /* ret */
+    static uint32_t instructions[8];
     (void)unused;
+    memcpy(instructions, (const void *)(uintptr_t)do_nothing, sizeof(instructions));
+    instruction_fence();
     ((void (*)(void))(uintptr_t)instructions)();
+    printk("rundata: this machine executes data\n");
+    machine_off(1);
 }
 
 void demo_doublefree(void *unused)
