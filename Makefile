@@ -235,12 +235,12 @@ help:
 	@echo 'make qemu-gdb     run it and wait for a debugger that you start yourself'
 	@echo 'make test         every test; T="-k word" runs some'
 	@echo 'make fsck         is the disk image consistent?'
-	@echo 'make bench        speed, beside the goals'
+	@echo 'make bench        speed, beside the goals; BENCH="--rows null,fork" measures some'
 	@echo 'make doctor       which tools are here, and what is wrong'
 	@echo 'make setup        install what is missing'
 	@echo 'make format       clang-format on all sources'
 	@echo 'make clean        remove all that was made'
-	@echo 'Variables: ARCH=$(ARCH) CPUS=$(CPUS) MEM=$(MEM) APPEND="kernel command line" DISK=image SEED=n DEBUG=1 V=1'
+	@echo 'Variables: ARCH=$(ARCH) (riscv or i386) CPUS=$(CPUS) MEM=$(MEM) APPEND="kernel command line" DISK=image SEED=n DEBUG=1 V=1'
 	@echo '           PROGRAMS="a.c b.c"  extra user programs, put in the image as /bin/a, /bin/b'
 
 -include $(KERNEL_OBJ:.o=.d) $(shell find $(BUILD)/user $(BUILD)/extra $(HOST) -name '*.d' 2>/dev/null)

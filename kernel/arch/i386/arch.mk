@@ -1,10 +1,11 @@
 # arch.mk -- facts about this machine: compiler, flags, emulator, and the files that only it has.
+# MEM is what the kernel can use: see MEMORY_LIMIT in machine.h.
 ifeq ($(origin CROSS),undefined)         # the first of these compilers that is installed
 CROSS := $(firstword $(foreach p,linux-gnu elf,$(if $(shell command -v i686-$(p)-gcc),i686-$(p)-)) i686-linux-gnu-)
 endif
 QEMU       ?= qemu-system-i386
 CPUS       ?= 1
-MEM        ?= 112M                       # what the kernel can use: see MEMORY_LIMIT
+MEM        ?= 112M
 ARCH_FLAGS := -m32 -march=i686 -mgeneral-regs-only -fno-asynchronous-unwind-tables -fcf-protection=none
 ARCH_LINK  := -m32 -Wl,-m,elf_i386
 USER_FLAGS := -m32 -march=i686 -fno-asynchronous-unwind-tables -fcf-protection=none
