@@ -7,6 +7,8 @@ before and after many rounds, here as on the other machine; and a frame's addres
 """
 import re
 import struct
+import subprocess
+import time
 from collections import namedtuple
 
 import pytest
@@ -422,3 +424,32 @@ def test_a_mistaken_interrupt_15_blocks_nothing():
         p.run_until("_isr47")
         p.monitor(f"o/b 0xa1 0x{pending[2]}")
         p.finish()
+
+
+UART = 0x3f8
+
+
+def key(p, byte):
+    """The serial port has received a byte."""
+    p.process.stdin.write(bytes([byte]))
+    p.process.stdin.flush()
+    while int(p.monitor(f"i/b {UART + 5:#x}").split("=")[1], 16) & 1 == 0:      # line status
+        assert time.monotonic() < p.end
+
+
+@needs_programs
+def test_a_key_while_the_transmitter_interrupts():
+    """The PIC hears a line that rises. The serial port's stays up as long as there is any cause: a byte that is received while it
+    is up because the transmitter is empty raises nothing, and must be found before the handler returns."""
+    with Probe(append='run="cat; halt"', cap=20, stdin=subprocess.PIPE) as p:
+        p.run_until("console_read")
+        p.run_until("cpu_wait")
+        p.write("int_enable", b"\x03")                          # as if output waited: tell when the transmitter is empty, too
+        p.monitor(f"o/b {UART + 1:#x} 3")
+        key(p, 0x15)                                            # Ctrl-U has no echo, which would move the line
+        p.run_until("transmitter_ready")                        # the first byte was read; nobody will look again
+        key(p, ord("x"))
+        p.run_until("cpu_wait")
+        for byte in b"\n\x04":
+            key(p, byte)
+        assert re.search("^x\nx$", p.finish(), re.M)

@@ -14,7 +14,7 @@
 enum {                                  /* registers */
     DATA = 0,                           /* read: received byte; write: byte to send */
     INT_ENABLE = 1,
-    INT_ID = 2,                         /* read: cause of the interrupt; reading clears "transmitter empty" */
+    INT_ID = 2,                         /* read: cause of the interrupt, the first of them; reading clears "transmitter empty" */
     FIFO_CONTROL = 2,                   /* write */
     LINE_CONTROL = 3,
     MODEM_CONTROL = 4,
@@ -23,6 +23,7 @@ enum {                                  /* registers */
 
 #define INT_RECEIVE       0x01
 #define INT_TRANSMIT      0x02
+#define INT_NONE          0x01          /* in INT_ID: there is no cause */
 #define FIFO_ON_AND_CLEAR 0x07          /* one received byte is enough for an interrupt */
 #define LINE_8_BITS       0x03          /* no parity, one stop bit */
 #define MODEM_READY       0x0b          /* DTR, RTS, and OUT2, which on a PC lets interrupts through */
@@ -93,13 +94,15 @@ static void receive_all(void)
     } while (count == sizeof(bytes));
 }
 
+/* Until no cause is left: a PC's interrupt controller hears only a line that rises, and ours stays up while there is one. */
 static void uart_interrupt(void *unused)
 {
     (void)unused;
-    (void)get(INT_ID);                 /* first: what becomes true from now on interrupts again */
-    receive_all();
-    if (int_enable & INT_TRANSMIT)
-        room();
+    while ((get(INT_ID) & INT_NONE) == 0) {
+        receive_all();
+        if (int_enable & INT_TRANSMIT)
+            room();
+    }
 }
 
 void uart_start(void (*receive_bytes)(const uint8_t *, size_t), void (*transmitter_room)(void))

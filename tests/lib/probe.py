@@ -22,8 +22,8 @@ from lib.paths import PATIENCE
 
 
 class Probe:
-    def __init__(self, *, cap=CAP, **more):
-        """more: as for Boot. The machine is paused before its first instruction."""
+    def __init__(self, *, cap=CAP, stdin=subprocess.DEVNULL, **more):
+        """stdin: the console's input. more: as for Boot. The machine is paused before its first instruction."""
         ours, theirs = socket.socketpair()
         self.boot = Boot(cpus=1, **more)
         self.cap, self.waiting = cap * PATIENCE, b""
@@ -33,7 +33,7 @@ class Probe:
         with theirs, open(self.console_path, "wb") as console:
             self.process = subprocess.Popen(
                 [*self.boot.arguments, "-S", "-chardev", f"socket,id=stub,fd={theirs.fileno()}", "-gdb", "chardev:stub"],
-                stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, start_new_session=True,
+                stdin=stdin, stdout=console, stderr=subprocess.STDOUT, start_new_session=True,
                 pass_fds=[theirs.fileno()])
         kernel = self.boot.arguments[self.boot.arguments.index("-kernel") + 1]
         self.symbols = {}
