@@ -61,6 +61,7 @@ trap_entry:
     movl    %esp, %ebx                  # the frame
     testb   $3, TF_CS(%ebx)
     jz      from_kernel
+from_user:
     xorl    %ebp, %ebp                  # a backtrace ends here
     subl    $8, %esp                    # 16-byte aligned before a call
     pushl   %ebx
@@ -84,6 +85,8 @@ user_enter:                             # the first time: no trap to return from
 
 # ---- kernel --(interrupt, or a fault in a user copy)--> kernel, on the same stack
 from_kernel:
+    testl   $EFLAGS_VM, TF_CS + 4(%ebx) # virtual-8086 mode: cs is no selector. QEMU 7.2 lets a program go there by iret
+    jnz     from_user
     movl    current_task, %eax
     movl    %esp, %ecx
     subl    CTX_STACK(%eax), %ecx       # room left on the stack; the sweeper's is another one

@@ -20,6 +20,7 @@
 
 #define TF_CS     52
 #define TF_SIZE   68
+#define EFLAGS_VM 0x20000               /* virtual-8086 mode */
 #define STACK_SPARE 320                 /* a kernel trap wants its frame and this much besides, or reports an overflow */
 
 #endif

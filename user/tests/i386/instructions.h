@@ -124,10 +124,15 @@ DEED(call_on_no_stack,  "movl $-16, %%esp; movl $11, %%eax; int $0x80; movl 0, %
 DEED(no_segments,       "xorl %%eax, %%eax; movw %%ax, %%ds; movw %%ax, %%es; movw %%ax, %%fs; movw %%ax, %%gs; ud2")
 DEED(backwards,         "std; movl 0, %%eax")
 DEED(nested_then_fault, SET_FLAG(0x4000) "movl 0, %%eax")
+/* To a mode in which cs is no selector and tells no level. A processor ignores the flag (0x20000) here, QEMU 7.2 goes there. */
+DEED(virtual_8086,      "pushl $0; pushl $0; pushl $0; pushl $0; pushl $0x23; pushl %%esp\n"
+                        "pushfl; orl $0x20000, (%%esp); pushl $0x10; pushl $0x2000; iretl")
+
 static const struct deed hostile[] = {
     { "kernel addresses in esp, ebp", kernel_addresses }, { "a push into the kernel", push_into_kernel },
     { "a push at address 0", no_stack }, { "a call without a stack", call_on_no_stack },
     { "null segments", no_segments }, { "the direction flag", backwards }, { "NT and a fault", nested_then_fault },
+    { "virtual-8086 mode", virtual_8086 },
 };
 
 /* ---- Calls in a state that the kernel must not trust and must give back: 0, or what was wrong. */
