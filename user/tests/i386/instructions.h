@@ -90,6 +90,8 @@ DEED(return_nested,     SET_FLAG(0x4000) "pushfl; pushl $0x13; pushl $0x08000000
 DEED(trap_each,         SET_FLAG(0x100) "nop; nop")
 DEED(trap_each_call,    "pushfl; orl $0x100, (%%esp); movl $11, %%eax; popfl; int $0x80; nop")
 
+DEED(trap_after_ss,     "pushfl; orl $0x100, (%%esp); movl $11, %%eax; movw %%ss, %%cx; popfl; movw %%cx, %%ss; int $0x80; nop")
+
 DEED(divide_by_zero,    "xorl %%ecx, %%ecx; xorl %%edx, %%edx; divl %%ecx")
 DEED(divide_too_big,    "movl $1, %%ecx; movl $1, %%edx; divl %%ecx")
 DEED(float_exception,   "fninit; pushl $0x33b; fldcw (%%esp); fldz; fld1; fdiv %%st(1), %%st; fwait")   /* not masked */
@@ -114,6 +116,7 @@ static const struct deed forbidden[] = {
     { "iret with NT", return_nested }, { "TF", trap_each }, { "TF over a call", trap_each_call },
     { "division by zero", divide_by_zero }, { "quotient too big", divide_too_big },
     { "floating-point exception", float_exception },
+    { "TF over a call behind a load of ss", trap_after_ss },
 };
 
 /* Registers that would hurt a trap path which trusts them; at the end a load or a push that faults. */
@@ -207,10 +210,45 @@ static inline int nested_flag(void)
     return (flags & 0x4000) == 0 || result != 0;
 }
 
+/* A forked child begins with the flags of the call, by a far jump to its TSS: NT must not make that a return, ... */
+static inline int nested_flag_over_fork(void)
+{
+    uint32_t flags;
+    int pid, status = -2;
+
+    __asm__ volatile(
+        SET_FLAG(0x4000)
+        "int $222\n"
+        "pushfl; popl %%edx\n"
+        "pushl %%edx; andl $~0x4000, (%%esp); popfl"
+        : "=a"(pid), "=d"(flags) :: "memory", "cc");
+    if (pid == 0)
+        exit((flags & 0x4000) == 0);
+    return (flags & 0x4000) == 0 || wait_for_task(pid, &status) != pid || status != 0;
+}
+
+/* ... and TF must trap in the child's first instruction, not in the kernel's last. */
+static inline int trap_flag_over_fork(void)
+{
+    char c;
+    int ends[2], status = -2, pid = pipe(ends) == 0 ? fork() : -1;
+
+    if (pid == 0) {
+        __asm__ volatile(SET_FLAG(0x100) "int $222; nop; nop" ::: "eax", "memory", "cc");
+        write(ends[1], "x", 1);                 /* neither it nor its child comes here */
+        exit(0);
+    }
+    close(ends[1]);
+    long n = read(ends[0], &c, 1);              /* until both are gone */
+    close(ends[0]);
+    return n != 0 || wait_for_task(pid, &status) != pid || status != -1;
+}
+
 static const struct { const char *name; int (*function)(void); } odd_calls[] = {
     { "other registers are kept by int 0x80", lost_by_getpid }, { "by int 100", lost_by_malloco },
     { "by int 101", lost_by_chau }, { "odd esp", odd_stack }, { "null segments", null_segments },
     { "direction flag", direction_flag }, { "NT", nested_flag },
+    { "NT over fork", nested_flag_over_fork }, { "TF over fork", trap_flag_over_fork },
 };
 
 /* ---- Floating point: the x87's registers are a stack of eight. */
