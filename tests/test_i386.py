@@ -164,6 +164,14 @@ def test_each_task_has_its_tss():
         assert len(check_tss_of_kernel_tasks(p)) >= 5
 
 
+def test_nobody_comes_between_in_the_gdt():
+    """Kernel tasks run with interrupts on, and they make and reap tasks, too: a tick in the middle of the list of free entries would
+    let the next task take the same one."""
+    with Probe(append="demo=selftest", disk="none") as p:
+        seen = {(p.run_until("gdt_take", "gdt_give_back"), p.registers()["EFL"] & IF) for _ in range(20)}
+        assert seen == {("gdt_take", 0), ("gdt_give_back", 0)}
+
+
 @needs_programs
 def test_many_tasks_and_never_index_20():
     """I-2: more tasks than there are entries before the sweeper's, which stays what it was."""

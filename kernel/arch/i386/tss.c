@@ -51,16 +51,25 @@ bool context_init(struct task *t, void (*first)(void))
     c->frame = t->kstack + PAGE_SIZE - TF_SIZE;
     tss_for_kernel(&c->tss, c->frame - 4, first);               /* as after a call: a return address would be there */
     c->tss.esp0 = t->kstack + PAGE_SIZE;
-    unsigned index = t == &boot_task ? GDT_TSS_IDLE : gdt_take(&c->tss);
-    c->selector = (uint16_t)SELECTOR(index);
     if (t == &boot_task) {
+        c->selector = (uint16_t)SELECTOR(GDT_TSS_IDLE);
         gdt[GDT_TSS_IDLE] = tss_gdt_entry_for_task(&c->tss);
         become_idle_task(&c->tss);
+        return true;
     }
+    irq_push();                                                 /* a kernel task has interrupts on */
+    unsigned index = gdt_take(&c->tss);
+    irq_pop();
+    c->selector = (uint16_t)SELECTOR(index);
     return index != 0;
 }
 
-void context_release(struct task *t) { gdt_give_back(t->context.selector >> 3); }
+void context_release(struct task *t)
+{
+    irq_push();
+    gdt_give_back(t->context.selector >> 3);
+    irq_pop();
+}
 
 /* context_enter_user -- the TSS gets what a return to user mode would load: the first switch to t goes straight there. */
 void context_enter_user(struct task *t)
