@@ -41,6 +41,15 @@ def test_selftest(cpus, debug):
     assert run.has(r"^selftest: .*\b[1-9]\d* passed, 0 failed$"), "\n".join(run.lines)
 
 
+@BOTH
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_selftest_with_interrupts_everywhere(seed, debug):
+    """seed: a timer interrupt at random moments, each tenth of a millisecond. Kernel tasks are interrupted wherever they allow it."""
+    by_instructions = ["-icount", "shift=3,sleep=off"]
+    run = batch(append=f"seed={seed} demo=selftest", cpus=1, debug=debug, disk="none", extra=by_instructions)
+    assert run.has(r"^selftest: .*\b[1-9]\d* passed, 0 failed$"), "\n".join(run.lines)
+
+
 def test_unknown_demo_is_named():
     run = batch('true', append="demo=nosuch", cpus=1)
     assert run.has(r"^demo=nosuch is not known")

@@ -7,11 +7,13 @@
 #include "sched/spinlock.h"
 
 #ifdef DEBUG
+/* A sleep lock is noted with interrupts on, if a kernel task takes it; the handlers of interrupts use the same list. */
 void lock_note_taken(const void *lock, enum lock_rank rank, const char *name)
 {
     struct task *self = current();
     if (rank == RANK_NONE)
         return;
+    irq_push();
     for (unsigned i = 0; i < self->locks_held; i++) {
         if (self->held[i].lock == lock)
             panic("lock %s taken twice by task %d (%s)", name, self->pid, self->name);
@@ -24,6 +26,7 @@ void lock_note_taken(const void *lock, enum lock_rank rank, const char *name)
     self->held[self->locks_held].lock = lock;
     self->held[self->locks_held].name = name;
     self->held[self->locks_held++].rank = (uint16_t)rank;
+    irq_pop();
 }
 
 bool lock_held_from(enum lock_rank rank)
@@ -38,11 +41,13 @@ bool lock_held_from(enum lock_rank rank)
 void lock_note_dropped(const void *lock)
 {
     struct task *self = current();
+    irq_push();
     for (unsigned i = self->locks_held; i-- > 0; )
         if (self->held[i].lock == lock) {
             self->held[i] = self->held[--self->locks_held];
-            return;
+            break;
         }
+    irq_pop();
 }
 #endif
 
