@@ -165,7 +165,7 @@ def test_each_task_has_its_tss():
 
 
 def test_nobody_comes_between_in_the_gdt():
-    """Kernel tasks run with interrupts on, and they make and reap tasks, too: a tick in the middle of the list of free entries would
+    """Kernel tasks have interrupts on, and they make and reap tasks, too: a tick in the middle of the list of free entries would
     let the next task take the same one."""
     with Probe(append="demo=selftest", disk="none") as p:
         seen = {(p.run_until("gdt_take", "gdt_give_back"), p.registers()["EFL"] & IF) for _ in range(20)}
