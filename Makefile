@@ -2,7 +2,8 @@
 # Everything that is made goes under build/; facts about a machine are in kernel/arch/$(ARCH)/arch.mk.
 
 TEST_ARCH := $(if $(ARCH),$(ARCH),riscv i386)    # `make test` runs both machines, unless one was asked for
-ARCH ?= riscv
+MACHINES := $(patsubst kernel/arch/%/arch.mk,%,$(wildcard kernel/arch/*/arch.mk))    # a lab's tree has one of them
+ARCH ?= $(firstword $(filter riscv,$(MACHINES)) $(MACHINES))
 APPEND ?=
 SEED ?=
 DEBUG ?=
@@ -24,8 +25,8 @@ SAY     := $(if $(V),@:,@echo)
 ifneq ($(words $(CURDIR)),1)
 $(error The path "$(CURDIR)" contains a space, which make cannot handle: please move the folder)
 endif
-ifeq ($(filter riscv i386,$(ARCH)),)
-$(error ARCH=$(ARCH) is not known: use riscv or i386)
+ifeq ($(filter $(MACHINES),$(ARCH)),)
+$(error ARCH=$(ARCH) is not known here: use $(MACHINES))
 endif
 
 include kernel/arch/$(ARCH)/arch.mk
@@ -59,6 +60,7 @@ KERNEL += kernel/sys/syscall.c kernel/sys/sys_task.c kernel/sys/sys_mem.c kernel
 KERNEL += kernel/sys/exec.c kernel/sys/panic.c
 KERNEL += kernel/demo/demo.c kernel/demo/tasks.c kernel/demo/selftest.c kernel/demo/crash.c
 KERNEL += kernel/kmain.c
+KERNEL += $(KERNEL_CHECKS)               # a lab's, when it is graded
 
 PROGRAM_NAMES := $(patsubst user/bin/%.c,%,$(wildcard user/bin/*.c))
 TEST_NAMES    := $(patsubst user/tests/%.c,%,$(wildcard user/tests/*.c))
@@ -75,7 +77,7 @@ UFLAGS  := $(COMMON) $(USER_FLAGS) -fno-builtin-printf -ffunction-sections -fdat
 HOSTCC  ?= cc
 HFLAGS  := -std=gnu11 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -I. -MMD -MP
 
-.PHONY: all qemu gdb qemu-gdb test fsck bench doctor setup format clean help image kernel
+.PHONY: all qemu gdb qemu-gdb test fsck bench grade grade-all lab lab-check lab-stats lab-refresh doctor setup format clean help image kernel
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -112,6 +114,9 @@ $(BUILD)/kernel/%.o: kernel/%.c $(BUILD)/flags | $(TOOLS_OK)
 	$(Q)mkdir -p $(@D) && $(CC) $(KFLAGS) -c $< -o $@
 $(BUILD)/kernel/%.o: kernel/%.S $(BUILD)/flags | $(TOOLS_OK)
 	$(SAY) "  AS   $<"
+	$(Q)mkdir -p $(@D) && $(CC) $(KFLAGS) -c $< -o $@
+$(BUILD)/labs/%.o: labs/%.c $(BUILD)/flags | $(TOOLS_OK)
+	$(SAY) "  CC   $<"
 	$(Q)mkdir -p $(@D) && $(CC) $(KFLAGS) -c $< -o $@
 $(BUILD)/user/%.o: user/%.c $(BUILD)/flags | $(TOOLS_OK)
 	$(SAY) "  CC   $<"
@@ -216,6 +221,23 @@ test: $(TOOLS_OK)
 bench: $(KERNEL_ELF) $(IMAGE)
 	$(Q)tools/bench --arch $(ARCH) --kernel $(KERNEL_ELF) --disk $(IMAGE) $(BENCH)
 
+# ---- Labs: grade/README.md. In a student's tree only `grade` is of use.
+LAB   ?=
+CHECK ?=
+GRADE := $(if $(wildcard /usr/bin/python3),/usr/bin/python3,python3) grade/grade
+
+grade: $(TOOLS_OK)
+	$(Q)$(GRADE) $(addprefix --lab ,$(LAB)) $(if $(CHECK),--check $(CHECK)) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(filter file,$(origin CPUS)),,--cpus $(CPUS)) $(if $(GDB),--gdb) $(addprefix --to ,$(TO)) $(if $(JOBS),--jobs $(JOBS))
+lab:
+	$(if $(and $(LAB),$(DIR)),,$(error make lab LAB=name DIR=folder: which lab, and where to))
+	$(Q)$(GRADE) lab $(LAB) $(DIR)
+lab-check lab-stats lab-refresh: $(TOOLS_OK)
+	$(Q)$(GRADE) $@ $(LAB) $(if $(RUNS),--runs $(RUNS)) $(if $(JOBS),--jobs $(JOBS))
+grade-all: $(TOOLS_OK)
+	$(if $(and $(LAB),$(SUBMISSIONS)),,$(error make grade-all LAB=name SUBMISSIONS=folder: which lab, and where the submissions are))
+	$(Q)$(GRADE) all --lab $(LAB) $(if $(JOBS),--jobs $(JOBS)) $(if $(OUT),--out $(OUT)) $(SUBMISSIONS)
+
 # ---- Housekeeping
 # A folder changes when a file comes or goes.
 compile_commands.json: Makefile $(sort $(dir $(KERNEL))) $(wildcard user/bin user/lib user/tests mkfs)
@@ -236,6 +258,9 @@ help:
 	@echo 'make test         every test; T="-k word" runs some'
 	@echo 'make fsck         is the disk image consistent?'
 	@echo 'make bench        speed, beside the goals; BENCH="--rows null,fork" measures some'
+	@echo 'make grade        grade the labs of this tree: LAB=name CHECK=id CPUS=n SEED=n GDB=1 TO=json=file; grade/README.md'
+	@echo 'make lab          a tree for a student: LAB=name DIR=folder'
+	@echo 'make lab-check    labs and graders are right: references, starters, wrong solutions (also lab-stats, lab-refresh, grade-all)'
 	@echo 'make doctor       which tools are here, and what is wrong'
 	@echo 'make setup        install what is missing'
 	@echo 'make format       clang-format on all sources'

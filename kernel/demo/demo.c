@@ -17,12 +17,13 @@ bool demo_start(void)
         { "rundata", demo_rundata },
         { "doublefree", demo_doublefree },
         { "usefreed", demo_usefreed },
+        { "check", demo_check },
     };
     char wanted[16];
     if (!option("demo", wanted, sizeof(wanted)))
         return false;
     for (unsigned i = 0; i < ARRAY_SIZE(demos); i++)
-        if (strcmp(wanted, demos[i].name) == 0) {
+        if (strcmp(wanted, demos[i].name) == 0 && demos[i].body != NULL) {
             if (task_start_kernel("demo", demos[i].body, NULL) < 0)
                 panic("no memory for the demo");
             return true;
