@@ -2,7 +2,8 @@
 # Everything that is made goes under build/; facts about a machine are in kernel/arch/$(ARCH)/arch.mk.
 
 TEST_ARCH := $(if $(ARCH),$(ARCH),riscv i386)    # `make test` runs both machines, unless one was asked for
-MACHINES := $(patsubst kernel/arch/%/arch.mk,%,$(wildcard kernel/arch/*/arch.mk))    # a lab's tree has one of them
+# A lab's tree has only one machine.
+MACHINES := $(patsubst kernel/arch/%/arch.mk,%,$(wildcard kernel/arch/*/arch.mk))
 ARCH ?= $(firstword $(filter riscv,$(MACHINES)) $(MACHINES))
 APPEND ?=
 SEED ?=
