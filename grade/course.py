@@ -249,6 +249,10 @@ def main(words, language):
     many.add_argument("--lab", required=True)
     many.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     many.add_argument("--out", default="grades")
+    one = commands.add_parser("one")
+    one.add_argument("submission")
+    one.add_argument("--lab", required=True)
+    one.add_argument("--out", required=True)
     options = parser.parse_args(words)
     if not (ROOT / "labs").exists():
         raise labs.LabError("this tree has no labs")
@@ -261,4 +265,6 @@ def main(words, language):
     if options.command == "lab-refresh":
         return lab_refresh(options.names)
     import submissions
+    if options.command == "one":
+        return submissions.grade_one(options.lab, options.submission, options.out)
     return submissions.main(options, language)

@@ -16,6 +16,7 @@ FILE_MAX = 1 << 20                  # bytes of a source file that is taken over
 BUILD_SECONDS = 300                 # of the clock
 BUILD_CPU = 240                     # of one process's processor time
 BUILD_FILE = 512 << 20
+BUILD_MEMORY = 1 << 30               # of one process
 BUILD_PROCESSES = 400
 OUTPUT_MAX = 200_000
 SKIP = {"build", ".git", "compile_commands.json", "__pycache__"}
@@ -139,8 +140,13 @@ def apply_patch(tree, patch):
 
 def limits():
     os.setsid()
-    for what, value in ((resource.RLIMIT_CPU, BUILD_CPU), (resource.RLIMIT_FSIZE, BUILD_FILE), (resource.RLIMIT_CORE, 0)):
+    for what, value in ((resource.RLIMIT_CPU, BUILD_CPU), (resource.RLIMIT_FSIZE, BUILD_FILE), (resource.RLIMIT_CORE, 0),
+                        (resource.RLIMIT_AS, BUILD_MEMORY)):
         resource.setrlimit(what, (value, value))
+    if os.getuid() != 0:                # root is not counted
+        most = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+        value = BUILD_PROCESSES if most == resource.RLIM_INFINITY else min(BUILD_PROCESSES, most)
+        resource.setrlimit(resource.RLIMIT_NPROC, (value, most))
 
 
 def sandbox(folder):
