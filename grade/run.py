@@ -1,6 +1,7 @@
 """Grades one tree: builds it, runs the checks of its labs side by side, and makes one record of all that was found."""
 import concurrent.futures
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -162,7 +163,8 @@ def hint_for(check, result, language):
 
 
 def build_failed(lab, checks, error):
-    lines = [line for line in error.output.splitlines() if ": error" in line or "Error" in line or "undefined reference" in line]
+    said = error.output.splitlines()
+    lines = [line for line in said if re.search(r"error:|undefined reference|out of memory|killed", line, re.I)]
     results = []
     for check in checks:
         results.append({"status": "fail", "seen": f"{error.why}: {lines[0].strip() if lines else error.output.strip()[-200:]}",
