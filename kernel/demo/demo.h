@@ -15,7 +15,7 @@ void demo_rundata(void *unused);
 void demo_doublefree(void *unused);
 void demo_usefreed(void *unused);
 void demo_overflow(void *unused);       /* crash.c: how a kernel stack overflow is */
-void demo_check(void *unused) __attribute__((weak));    /* of a lab, when the grader links one with the kernel */
+void demo_check(void *unused);          /* of a lab, when the grader links one with the kernel */
 void demo_selftest(void *unused);       /* selftest.c: kernel self-tests; ends the machine with their verdict */
 
 #endif

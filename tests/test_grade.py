@@ -1,0 +1,298 @@
+"""The grader, graded: every ending gets its word, liars earn nothing, everything but the student's files is as it was given, runs do not
+disturb each other, one record becomes many outputs. The eight requirements that graders have to meet are named in the tests.
+
+The machines run tests/grading/99-endings in the place of a lab, and the real lab `unmap`.
+"""
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+import pytest
+
+from lib.paths import PATIENCE, PYTHON, ROOT
+
+sys.path.insert(0, str(ROOT / "grade"))
+import labs  # noqa: E402
+import records  # noqa: E402
+import report  # noqa: E402
+import run  # noqa: E402
+import trees  # noqa: E402
+from guest import Guest, HostError  # noqa: E402
+
+pytestmark = pytest.mark.host
+ENDINGS = ROOT / "tests" / "grading" / "99-endings"
+
+
+# ---- Records
+
+def test_the_tag_is_siphash():
+    """The vector of the algorithm's authors: key 00..0f, message 00..0e."""
+    key = bytes(range(16))
+    words = (key[:8][::-1] + key[8:][::-1]).hex()
+    assert records.tag(words, bytes(range(15))) == 0xa129ca6149be45e5
+
+
+def lines_of(key, *texts):
+    return "".join(f"@{t.split()[0]} {records.tag(key, t.encode()):016x} {t.split(' ', 1)[1]}\n" for t in texts)
+
+
+def test_reader_takes_whole_records_of_its_own_key_only():
+    """3, 4: records are whole lines with this run's tag; others are counted and ignored."""
+    key, other = "0" * 31 + "1", "0" * 31 + "2"
+    reader = records.Reader(key)
+    good = lines_of(key, "1 begin x", "2 pass 3", "3 end 0 0 0")
+    assert reader.feed(good[:20]) + reader.feed(good[20:]) == 3
+    reader.feed(lines_of(other, "4 pass 100"))
+    reader.feed(good)
+    assert (len(reader.records), reader.forged, reader.repeated, reader.gap()) == (3, 1, 3, 0)
+    reader.feed("text before " + lines_of(key, "5 note x"))
+    assert len(reader.records) == 3
+    reader.feed(lines_of(key, "6 note x"))
+    assert reader.gap() == 4
+
+
+# ---- A tree with the lab of endings, built once
+
+@pytest.fixture(scope="module")
+def lab_tree(tmp_path_factory):
+    tree = {**trees.snapshot(ROOT), **{f"labs/{ENDINGS.name}/{name}": both for name, both in trees.snapshot(ENDINGS).items()}}
+    folder = tmp_path_factory.mktemp("graded") / "tree"
+    trees.lay_out({name: both for name, both in tree.items() if not name.startswith("tests/")}, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lab(lab_tree):
+    return labs.load(lab_tree / "labs" / ENDINGS.name)
+
+
+@pytest.fixture(scope="module")
+def built(lab_tree, lab):
+    return trees.Built(lab_tree, lab)
+
+
+@pytest.fixture(scope="module")
+def results(built, lab):
+    return {result["id"]: result for result in run.Grading(built, lab.checks).run()}
+
+
+WORDS = {"good": ("pass", "done"), "wrong": ("fail", "done"), "looks_at_nothing": ("fail", "done"), "waits_for_ever": ("fail", "deadlock"),
+         "spins": ("fail", "livelock"), "reports_for_ever": ("fail", "timeout"), "dies": ("fail", "evicted"), "exits": ("fail", "off"),
+         "resets": ("fail", "reboot"), "halts": ("skip", ""), "floods": ("fail", "flood")}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_every_ending_has_its_word(results, name):
+    """1, 2: done, deadlock, livelock, timeout, evicted, off, reboot and endless output are told apart."""
+    result = results[name]
+    assert (result["status"], result["ending"]) == WORDS[name], result
+    if result["status"] == "fail":
+        assert result["seen"] and result["hint"]["en"] and result["hint"]["es"]
+
+
+def test_a_failure_teaches(results):
+    """6: what was expected, what was seen, the hint of this very mistake in both languages; dependents are skipped, not failed."""
+    wrong = results["wrong"]
+    assert wrong["seen"] == "the answer: expected 4, saw 3" and wrong["hint"] == {"en": "three is not four", "es": "tres no es cuatro"}
+    assert results["halts"]["status"] == "skip" and results["halts"]["seen"] == "wrong" and results["halts"]["earned"] == 0
+    assert results["looks_at_nothing"]["hint_key"] == "garbled"
+    assert "fault: pid=1" in results["dies"]["seen"]
+    assert "every task waits" in results["waits_for_ever"]["seen"]
+
+
+@pytest.mark.parametrize("name", ["prints_the_expected", "repeats_itself", "lies_in_a_child", "hangs_after_printing", "cuts_records"])
+def test_liars_earn_nothing(results, name):
+    """4: the expected lines printed, a record repeated, made up in a child, printed before a hang, one left out."""
+    result = results[name]
+    assert result["status"] == "fail" and result["earned"] == 0, result
+
+
+# ---- The kernel's own endings
+
+BODIES = {
+    "panic": 'panic("the student asked for it");',
+    "trap": "*(volatile int *)8 = 1;",
+    "silent": "for (;;) ;",
+    "clock": "irq_off(); for (;;) ;",
+}
+
+
+@pytest.fixture(scope="module")
+def unmap(tmp_path_factory):
+    """Grades a body of unmap_page(), or a change elsewhere: the result of its first check."""
+    lab = labs.find(ROOT, ["unmap"])[0]
+    reference, work = trees.snapshot(ROOT), tmp_path_factory.mktemp("unmap")
+    file = "kernel/arch/riscv/arch.c"
+
+    def grade(body, where=r"(void unmap_page\([^)]*\)\n\{\n)", check="R003-6", **more):
+        data, mode = reference[file]
+        text, n = re.subn(where, lambda m: m[1] + "    " + body + "\n", data.decode(), count=1)
+        assert n == 1
+        tree = {**reference, file: (text.encode(), mode)}
+        return run.grade(tree, lab, work, checks=[lab.find(check)], **more)["checks"][0]
+    return grade
+
+
+def test_a_panic_names_the_functions(unmap):
+    result = unmap(BODIES["panic"])
+    assert result["ending"] == "panic" and re.search(r"asked for it in unmap_page, called by .*entry_is_cleared.*, demo_check", result["seen"]), result
+
+
+def test_an_unexpected_trap_is_no_panic(unmap):
+    result = unmap(BODIES["trap"])
+    assert result["ending"] == "trap" and "unmap_page" in result["seen"] and "va=0x8" in result["seen"], result
+
+
+def test_a_silent_boot(unmap):
+    result = unmap(BODIES["silent"], where=r"(void map_kernel_memory\(void\)\n\{\n)")
+    assert result["ending"] in ("silent", "livelock") and result["status"] == "fail", result
+    assert any("map_kernel_memory" in line for line in [result["seen"], *result["more"]])
+
+
+def test_interrupts_that_stay_off(unmap):
+    result = unmap(BODIES["clock"])
+    assert result["ending"] == "livelock" and "the clock stands still" in result["seen"] and "unmap_page" in result["seen"], result
+
+
+def test_what_does_not_build_is_said_with_the_compilers_words(unmap):
+    result = unmap("int x = nosuchname;")
+    assert result["ending"] == "build" and "nosuchname" in result["seen"] and result["earned"] == 0
+
+
+# ---- Nothing but the student's files counts
+
+def test_the_rest_is_as_it_was_given(unmap, tmp_path):
+    """4: a grader, a Makefile, a header of checks that a student changed are not what is used."""
+    lab = labs.find(ROOT, ["unmap"])[0]
+    pristine = trees.snapshot(ROOT)
+    submission = dict(pristine)
+    for name in ("Makefile", "labs/kernel_check.h", "labs/02-unmap/checks.c", "grade/run.py", "kernel/mm/kalloc.c"):
+        submission[name] = (b"all of it is mine\n", 0o644)
+    submission["kernel/arch/riscv/arch.c"] = (pristine["kernel/arch/riscv/arch.c"][0] + b"/* mine */\n", 0o644)
+    submission["kernel/arch/riscv/more.c"] = (b"#error not asked for\n", 0o644)
+    tree = trees.compose(pristine, submission, lab.files)
+    changed = {name for name in tree if tree[name] != pristine.get(name)}
+    assert changed == {"kernel/arch/riscv/arch.c"} and set(tree) == set(pristine)
+
+
+def test_a_students_repository_knows_what_it_was_given(tmp_path):
+    """4: `make grade` in a student's tree takes everything else from the first commit."""
+    folder = tmp_path / "student"
+    done = subprocess.run([PYTHON, "grade/grade", "lab", "unmap", str(folder)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (folder / "labs" / "kernel_check.h").write_text("#error changed\n")
+    (folder / "Makefile").write_text("all:\n\ttouch /tmp/never\n")
+    done = subprocess.run([PYTHON, "grade/grade", "--check", "R003-6-page"], cwd=folder, capture_output=True, text=True,
+                          timeout=300 * PATIENCE)
+    assert done.returncode == 0 and "10/10" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_students_tree_has_no_solution(tmp_path):
+    folder = tmp_path / "student"
+    assert subprocess.run([PYTHON, "grade/grade", "lab", "unmap", str(folder)], cwd=ROOT, capture_output=True).returncode == 0
+    log = subprocess.run(["git", "-C", str(folder), "log", "-p", "--all"], capture_output=True, text=True).stdout
+    assert log.count("\ncommit ") + log.startswith("commit ") == 1
+    assert "flush_cpus(ALL_CPUS);" not in log and "mutants" not in [p.name for p in folder.rglob("*")]
+    assert not list(folder.rglob("starter.patch")) and not (folder / "kernel" / "arch" / "i386").exists()
+    assert subprocess.run([PYTHON, "grade/grade", "lab", "unmap", str(folder)], cwd=ROOT, capture_output=True).returncode == 2
+
+
+# ---- The same verdict whatever the host does
+
+def console_of(built, lab, name, seed, key="5" * 32):
+    check = lab.find(name)
+    folder = Path(built.folder).parent
+    guest = Guest(built.kernel, lab.machine, cpus=check.cpus, seed=seed, key=key,
+                  image=built.image(folder / f"{name}-{seed}-{os.getpid()}.img", f"{key}{seed:016x} {name}"))
+    with guest:
+        guest.run()
+        return guest.console
+
+
+def test_a_busy_host_changes_nothing(built, lab):
+    """2, 7: the same seed is the same run, byte for byte, also when other work takes the host's processors eightfold."""
+    quiet = console_of(built, lab, "good", 7)
+    others = [subprocess.Popen([PYTHON, "-c", "while True: pass"]) for _ in range(8 * (os.cpu_count() or 1))]
+    try:
+        busy = console_of(built, lab, "good", 7)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    assert quiet == busy and "@1 " in quiet
+
+
+def test_runs_side_by_side_are_apart(built, lab):
+    """5: eight at once, each with its own folder, disk and sockets; nothing is left behind."""
+    before = {path.name for path in Path("/tmp").glob("tamal-grade.*")}
+    checks = [labs.Check(f"good-{n}", {"en": "", "es": ""}, 1, guest="good", hints={"": {"en": "", "es": ""}}) for n in range(8)]
+    results = run.Grading(built, checks, jobs=8).run()
+    assert [result["status"] for result in results] == ["pass"] * 8
+    assert {path.name for path in Path("/tmp").glob("tamal-grade.*")} <= before
+
+
+def test_an_emulator_that_is_killed_is_nobodys_fault(built, lab):
+    """8: what the host did is not the student's: an infrastructure error, exit status 2."""
+    check = lab.find("reports_for_ever")
+    folder = Path(built.folder).parent
+    with run.start_guest(built, check, cpus=1, seed=1, folder=str(folder)) as guest:
+        start = guest.start
+
+        def start_and_kill():
+            start()
+            guest.process.kill()
+        guest.start = start_and_kill
+        with pytest.raises(HostError, match="from outside"):
+            guest.run()
+
+
+def test_no_emulator_is_exit_status_2(tmp_path):
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for tool in (path for place in os.environ["PATH"].split(":") if Path(place).is_dir() for path in Path(place).iterdir()):
+        if not tool.name.startswith("qemu-system") and not os.path.lexists(folder / tool.name):
+            (folder / tool.name).symlink_to(tool)
+    done = subprocess.run([PYTHON, "grade/grade", "--lab", "unmap", "--check", "R003-6"], cwd=ROOT, capture_output=True, text=True,
+                          env={**os.environ, "PATH": str(folder)}, timeout=300 * PATIENCE)
+    assert done.returncode == 2 and "nothing was graded" in done.stderr, done.stdout + done.stderr
+
+
+# ---- One record, many outputs
+
+@pytest.fixture(scope="module")
+def record(results, lab):
+    return [run.record_of(lab, [results[check.id] for check in lab.checks], 0)]
+
+
+def test_outputs_agree(record):
+    """8."""
+    text = report.text(record, "es")
+    assert "tres no es cuatro" in text and "Total: 5 de 80 puntos" in text and "interbloqueo" in text
+    assert "CHECK=wrong SEED=1" in text and "GDB=1" in text
+    data = json.loads(report.as_json(record))
+    assert (data["earned"], data["points"]) == (5, 80)
+    tree = xml.fromstring(report.as_junit(record, "en"))
+    suite = tree.find("testsuite")
+    assert (int(suite.get("tests")), int(suite.get("failures")), int(suite.get("skipped"))) == (16, 14, 1)
+    rows = list(csv.DictReader(io.StringIO(report.as_csv(record))))
+    assert sum(int(row["earned"]) for row in rows) == 5 and {row["ending"] for row in rows} >= {"deadlock", "livelock", "reboot"}
+    scope = json.loads(report.as_gradescope(record, "en"))
+    assert scope["score"] == 5 and len(scope["tests"]) == 16 and scope["tests"][0]["visibility"] == "visible"
+    room = json.loads(report.as_classroom(record, "en"))
+    assert (room["status"], room["score"], room["max_score"]) == ("fail", 5, 80)
+
+
+def test_hidden_checks_are_hidden(lab_tree, lab):
+    hidden = lab_tree / "labs" / ENDINGS.name / "hidden.py"
+    hidden.write_text('lab.check("secret", "s", es="s", guest="good", points=5, hint=("h", "p"))\n')
+    try:
+        assert [check.id for check in labs.load(hidden.parent).checks if check.hidden] == ["secret"]
+    finally:
+        hidden.unlink()
