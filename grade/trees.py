@@ -153,8 +153,10 @@ def sandbox(folder):
     """Words before a command that keep it in its folder, where bubblewrap is installed and works; else none."""
     if shutil.which("bwrap") is None:
         return []
-    words = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--bind", str(folder), str(folder),
-             "--unshare-pid", "--unshare-net", "--unshare-ipc", "--die-with-parent", "--chdir", str(folder)]
+    hidden = [word for path in ("/root", "/home", "/var", "/run") if os.path.isdir(path) for word in ("--tmpfs", path)]
+    hidden += [word for path in ("/etc/shadow", "/etc/gshadow") if os.path.exists(path) for word in ("--ro-bind", "/dev/null", path)]
+    words = ["bwrap", "--ro-bind", "/", "/", *hidden, "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--bind", str(folder),
+             str(folder), "--unshare-pid", "--unshare-net", "--unshare-ipc", "--die-with-parent", "--chdir", str(folder)]
     try:
         works = subprocess.run([*words, "true"], capture_output=True, timeout=20).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
