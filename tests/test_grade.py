@@ -166,6 +166,26 @@ def test_what_does_not_build_is_said_with_the_compilers_words(unmap):
     assert result["ending"] == "build" and "nosuchname" in result["seen"] and result["earned"] == 0
 
 
+# ---- A kernel that cheats
+
+def test_a_kernel_that_powers_off_early(unmap):
+    result = unmap("machine_off(0);")
+    assert (result["status"], result["ending"]) == ("fail", "off"), result
+
+
+def test_a_kernel_that_replays_a_recorded_console(unmap):
+    """4: the records of a perfect run, printed by the kernel, with and without an end of the machine."""
+    perfect = unmap("", where=r"(void map_kernel_memory\(void\)\n\{\n)")
+    assert perfect["status"] == "pass", perfect
+    lines = [line for line in perfect["console"].replace("\r", "").splitlines() if line.startswith("@")]
+    assert len(lines) == 3
+    replay = f'printk("%s", "{chr(92)}n{(chr(92) + "n").join(lines)}{chr(92)}n");'
+    for end in ("", "machine_off(0);"):
+        result = unmap(f"(void)root, (void)va, (void)free_frame; {replay} {end} return;")
+        assert result["status"] == "fail" and result["earned"] == 0, result
+        assert any("forged" in line for line in result["more"]), result
+
+
 # ---- Nothing but the student's files counts
 
 def test_the_rest_is_as_it_was_given(unmap, tmp_path):
