@@ -99,11 +99,14 @@ static void follow_in_child(void)
         char *block = malloco(nbytes);
         if (!EXPECT(block != 0, "no-block", "grant %u, malloco(%lu): expected 0x%lx, saw NULL", i + 1, nbytes, HEX(at(page))))
             return;
-        EXPECT(HEX(block) % PAGE == 0, "not-rounded", "grant %u, malloco(%lu): expected the start of a page, saw 0x%lx", i + 1, nbytes,
+        EXPECT(HEX(block) % PAGE == 0, "not-rounded", "grant %u, malloco(%lu): expected the start of a page, saw 0x%lx", i + 1,
+               nbytes,
                HEX(block));
-        EXPECT(block >= at(page), "not-rounded", "grant %u, malloco(%lu): expected 0x%lx, saw 0x%lx: it overlaps the block before it",
+        EXPECT(block >= at(page), "not-rounded",
+               "grant %u, malloco(%lu): expected 0x%lx, saw 0x%lx: it overlaps the block before it",
                i + 1, nbytes, HEX(at(page)), HEX(block));
-        if (!EXPECT(block <= at(page), "gap", "grant %u, malloco(%lu): expected 0x%lx, saw 0x%lx: pages between the blocks are lost",
+        if (!EXPECT(block <= at(page), "gap",
+                    "grant %u, malloco(%lu): expected 0x%lx, saw 0x%lx: pages between the blocks are lost",
                     i + 1, nbytes, HEX(at(page)), HEX(block)) || block != at(page))
             return;
         page += (nbytes + PAGE - 1) / PAGE;
@@ -146,7 +149,8 @@ static void whole_in_child(void)
 {
     size_t nbytes = REGION_BYTES - rest;
     char *block = malloco(nbytes);
-    if (!EXPECT(block == REGION_START, "full-refused", "malloco(%lu) of a fresh task: expected 0x%lx, saw 0x%lx", nbytes, REGION_BASE,
+    if (!EXPECT(block == REGION_START, "full-refused", "malloco(%lu) of a fresh task: expected 0x%lx, saw 0x%lx", nbytes,
+                REGION_BASE,
                 HEX(block)))
         return;
     block = malloco(1);
@@ -207,7 +211,8 @@ static void thousand_in_child(void)
 {
     for (size_t i = 0; i < PAGES; i++) {
         char *block = malloco(i % 2 != 0 ? PAGE : 1);
-        if (!EXPECT(block == at(i), "few-blocks", "block %lu of one page: expected 0x%lx, saw 0x%lx", i + 1, HEX(at(i)), HEX(block)))
+        if (!EXPECT(block == at(i), "few-blocks", "block %lu of one page: expected 0x%lx, saw 0x%lx", i + 1, HEX(at(i)),
+                    HEX(block)))
             return;
     }
     char *block = malloco(1);
@@ -230,8 +235,10 @@ static void touched_once(char *page, bool by_load)
         store(page + check_random() % PAGE);
     size_t after = resident();
     EXPECT(is_resident(page), "wrong-page", "after %s page 0x%lx: expected it in a frame, and it is not", how, HEX(page));
-    EXPECT(after <= before + 1, "whole-block", "after %s one page: expected %lu pages in frames, saw %lu", how, before + 1, after);
-    EXPECT((state_of(0, page) & PAGE_IS_WRITABLE) != 0, "read-only", "after %s page 0x%lx: expected it writable, and it is not", how,
+    EXPECT(after <= before + 1, "whole-block", "after %s one page: expected %lu pages in frames, saw %lu", how, before + 1,
+           after);
+    EXPECT((state_of(0, page) & PAGE_IS_WRITABLE) != 0, "read-only", "after %s page 0x%lx: expected it writable, and it is not",
+           how,
            HEX(page));
 }
 
@@ -320,13 +327,16 @@ static void odd_bytes_in_child(void)
     for (size_t i = 0; i < COUNT(offsets); i++) {       /* odd pages; the last one is the block's last */
         char *page = block + (4 * i + 3) * PAGE;
         page[offsets[i]] = (char)(i + 65);
-        EXPECT(is_resident(page), "wrong-page", "a store to 0x%lx: page 0x%lx is not in a frame", HEX(page + offsets[i]), HEX(page));
+        EXPECT(is_resident(page), "wrong-page", "a store to 0x%lx: page 0x%lx is not in a frame", HEX(page + offsets[i]),
+               HEX(page));
     }
-    EXPECT(resident() == COUNT(offsets), "wrong-page", "%lu pages were touched: expected as many in frames, saw %lu", COUNT(offsets),
+    EXPECT(resident() == COUNT(offsets), "wrong-page", "%lu pages were touched: expected as many in frames, saw %lu",
+           COUNT(offsets),
            resident());
     for (size_t i = 0; i < COUNT(offsets); i++) {
         char *page = block + (4 * i + 3) * PAGE;
-        EXPECT(page[offsets[i]] == (char)(i + 65), "wrong-page", "0x%lx was set to %d and reads %d", HEX(page + offsets[i]), (int)i + 65,
+        EXPECT(page[offsets[i]] == (char)(i + 65), "wrong-page", "0x%lx was set to %d and reads %d", HEX(page + offsets[i]),
+               (int)i + 65,
                page[offsets[i]]);
     }
 }
@@ -342,7 +352,8 @@ static void borders_in_child(void)
         char *border = (char *)borders[i];
         uint64_t seen = load_unaligned(border - 4);
         EXPECT(seen == 0, "not-zero", "8 bytes around 0x%lx: expected 0, saw 0x%lx", borders[i], seen);
-        EXPECT(is_resident(border - PAGE) && is_resident(border), "border", "a load of 8 bytes around 0x%lx: expected both pages in frames",
+        EXPECT(is_resident(border - PAGE) && is_resident(border), "border",
+               "a load of 8 bytes around 0x%lx: expected both pages in frames",
                borders[i]);
         store_unaligned(border - 3, 0x1122334455667788ul);
         EXPECT(load_unaligned(border - 3) == 0x1122334455667788ul, "border", "8 bytes stored around 0x%lx read 0x%lx", borders[i],
@@ -363,7 +374,8 @@ static int odd_byte_body(void *unused)
 static void any_byte_of_a_page(void)
 {
     int status = in_child(odd_byte_body, 0);
-    if (EXPECT(status == 0, "wrong-page", "a store to the last byte of a granted page: expected that the task lives, saw it ended")) {
+    if (EXPECT(status == 0, "wrong-page",
+               "a store to the last byte of a granted page: expected that the task lives, saw it ended")) {
         expects_in_child(odd_bytes_in_child);
         expects_in_child(borders_in_child);
     }
@@ -423,11 +435,13 @@ static void own_in_child(void)
                 HEX(own_block)))
         return;
     const char *seen = first_nonzero(own_block, 6 * PAGE);
-    EXPECT(seen == 0, "shared-frames", "0x%lx reads 0x%lx, expected 0: another task's?", HEX(seen), (unsigned long)*(const uint64_t *)seen);
+    EXPECT(seen == 0, "shared-frames", "0x%lx reads 0x%lx, expected 0: another task's?", HEX(seen),
+           (unsigned long)*(const uint64_t *)seen);
     memset(own_block, (int)tag, 6 * PAGE);
     pause(1 + (int)tag % 3);                    /* the others do the same meanwhile */
     for (size_t i = 0; i < 6 * PAGE; i++)
-        if (!EXPECT(own_block[i] == (char)tag, "shared-frames", "0x%lx: this task wrote 0x%x, it reads 0x%x", HEX(own_block + i), tag,
+        if (!EXPECT(own_block[i] == (char)tag, "shared-frames", "0x%lx: this task wrote 0x%x, it reads 0x%x", HEX(own_block + i),
+                    tag,
                     (unsigned)(unsigned char)own_block[i]))
             return;
 }
@@ -452,7 +466,8 @@ static void each_task_has_its_own(void)
         }
     while (wait(&status) > 0)
         failed += status != 0;
-    EXPECT(failed == 0, "shared-tracker", "8 tasks with blocks at once: expected that all find what they wrote, saw %d that did not", failed);
+    EXPECT(failed == 0, "shared-tracker",
+           "8 tasks with blocks at once: expected that all find what they wrote, saw %d that did not", failed);
 }
 
 /* ---- The kernel touches on the task's behalf. */
@@ -465,7 +480,8 @@ static void kernel_in_child(void)
         return;
     int err = kcounters((struct kcounters *)(block + PAGE));
     EXPECT(err == 0, "kernel", "kcounters() into an untouched page of a block: expected 0, saw %d, errno %d", err, errno);
-    EXPECT(err != 0 || ((struct kcounters *)(block + PAGE))->frames_total != 0, "kernel", "kcounters() wrote nothing into the page");
+    EXPECT(err != 0 || ((struct kcounters *)(block + PAGE))->frames_total != 0, "kernel",
+           "kcounters() wrote nothing into the page");
     pipe(fds);
     long n = write(fds[1], block + 3 * PAGE - 50, 100);
     EXPECT(n == 100, "kernel", "write() from two untouched pages: expected 100, saw %ld", n);
