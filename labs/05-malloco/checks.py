@@ -42,8 +42,7 @@ lab.check("R000-1", "malloco's answer reaches the program", es="la respuesta de 
                  "no-error": ("malloco says NULL, which is 0, when it refuses; a -errno would be taken for an address.",
                               "Cuando malloco rechaza responde NULL, es decir 0; un -errno se tomaría por una dirección.")})
 lab.check("R000-3", "blocks follow each other, in whole pages", es="los bloques se siguen unos a otros, en páginas enteras",
-          points=10,
-          guest="blocks_follow", needs=["R000-1"],
+          points=10, guest="blocks_follow", needs=["R000-1"],
           hint=("While nothing is given back, grant n begins where grant n - 1 ended, rounded up to a page.",
                 "Mientras nada se devuelve, el bloque n comienza donde terminó el anterior, redondeado a página."),
           hints={"no-block": NO_BLOCK,
@@ -53,8 +52,8 @@ lab.check("R000-3", "blocks follow each other, in whole pages", es="los bloques 
                                  "(PAGE_UP) antes de contarlo?"),
                  "gap": ("A size that is a multiple of 4096 already needs no further page: 4096 bytes are 1 page, not 2.",
                          "Un tamaño que ya es múltiplo de 4096 no necesita otra página: 4096 bytes son 1 página, no 2.")})
-lab.check("R000-2", "the call takes no frame", es="la llamada no toma ningún marco", points=10, guest="call_is_lazy", needs=[
-"R000-1"],
+lab.check("R000-2", "the call takes no frame", es="la llamada no toma ningún marco", points=10, guest="call_is_lazy",
+          needs=["R000-1"],
           hint=("malloco only notes down what was granted. Frames and tables come with the page fault.",
                 "malloco solo anota lo otorgado. Los marcos y las tablas llegan con el fallo de página."),
           hints={"no-block": NO_BLOCK,
@@ -67,8 +66,8 @@ lab.check("R000-2", "the call takes no frame", es="la llamada no toma ningún ma
                            "No llegó ninguna página, pero faltan marcos: ¿crea malloco() tablas de páginas (leaf_table con true)"
                            " o pide memoria para su registro?")})
 lab.check("R000-4", "exactly 4 MiB", es="exactamente 4 MiB", points=10, guest="exactly_four_mebibytes", needs=["R000-3"],
-          hint=("Does the last of the 1024 pages count? And the one after it?", "¿Se puede otorgar la última de las 1024 "
-                                                                                "páginas? ¿Y la siguiente?"),
+          hint=("Does the last of the 1024 pages count? And the one after it?",
+                "¿Se puede otorgar la última de las 1024 páginas? ¿Y la siguiente?"),
           hints={"no-block": NO_BLOCK, "over": OVER, "refusal-changes": CHANGES,
                  "full-refused": ("4 MiB are allowed, not only what is less than 4 MiB: is there a < where <= belongs? (Or the "
                                   "other way round, in a test that refuses.)",
@@ -76,15 +75,15 @@ lab.check("R000-4", "exactly 4 MiB", es="exactamente 4 MiB", points=10, guest="e
                                   "una comparación que rechaza.)")})
 lab.check("R000-4-odd", "sizes that cannot be", es="tamaños imposibles", points=8, guest="odd_sizes_are_refused",
           needs=["R000-1"],
-          hint=("Test nbytes as it came, before any sum or rounding.", "Compruebe nbytes tal como llegó, antes de cualquier suma"
-                                                                       " o redondeo."),
+          hint=("Test nbytes as it came, before any sum or rounding.",
+                "Compruebe nbytes tal como llegó, antes de cualquier suma o redondeo."),
           hints={"no-block": NO_BLOCK, "refusal-changes": CHANGES,
                  "wraps": ("PAGE_UP(SIZE_MAX) is 0, and 2^32 + 1 is 1 when it is cut to 32 bits: a size must be compared with 4 "
                            "MiB before it is rounded up, and as a size_t.",
                            "PAGE_UP(SIZE_MAX) es 0, y 2^32 + 1 recortado a 32 bits es 1: compare el tamaño con 4 MiB antes de "
                            "redondearlo, y como size_t."),
                  "zero": ("A block of no bytes has no page of its own: whose address would that be? The answer is NULL.",
-                          "Un bloque de cero bytes no tiene página propia: ¿de quién sería esa dirección? La respuesta es NULL.")})
+                          "Un bloque de cero bytes no tiene página propia: ¿de quién sería esa dirección? Responda NULL.")})
 lab.check("R000-5", "1024 blocks", es="1024 bloques", points=5, guest="thousand_blocks", needs=["R000-3"],
           hint=("The smallest block is one page, so a task has 1024 of them at most: the tracker must have room for all.",
                 "El bloque más chico es una página, así que una tarea tiene 1024 como máximo: el registro debe tener lugar para "
@@ -96,8 +95,8 @@ lab.check("R000-5", "1024 blocks", es="1024 bloques", points=5, guest="thousand_
 lab.check("R000-6", "the first touch maps one page", es="el primer acceso mapea una página", points=14,
           guest="first_touch_maps_one_page",
           needs=["R000-1"],
-          hint=("One fault, one page, one frame: make_present() in mm/vm.c.", "Un fallo, una página, un marco: make_present() en"
-                                                                              " mm/vm.c."),
+          hint=("One fault, one page, one frame: make_present() in mm/vm.c.",
+                "Un fallo, una página, un marco: make_present() en mm/vm.c."),
           hints={"no-block": NO_BLOCK,
                  "no-fault": ("The kernel ended a task that touched its own block: run `malloco` in `make qemu`, the `fault:` "
                               "line gives the address. Which test in make_present() said no? What did malloco_state() say?",
@@ -115,14 +114,13 @@ lab.check("R000-6", "the first touch maps one page", es="el primer acceso mapea 
                             "know that you need it, and then lost?",
                             "Tocar una página nueva cuesta un marco; tocar una presente, ninguno. ¿Toma un marco antes de saber "
                             "si lo necesita, y después se pierde?")})
-lab.check("R000-6-zero", "pages come as zeros", es="las páginas llegan en cero", points=7, guest="pages_come_as_zeros", needs=[
-"R000-6"],
+lab.check("R000-6-zero", "pages come as zeros", es="las páginas llegan en cero", points=7, guest="pages_come_as_zeros",
+          needs=["R000-6"],
           hint=ZERO, hints={"no-block": NO_BLOCK, "not-zero": ZERO})
 lab.check("R000-7", "any byte of a page, and two pages at once", es="cualquier byte de una página, y dos páginas a la vez",
-          points=7,
-          guest="any_byte_of_a_page", needs=["R000-6"],
-          hint=("The address of a fault is that of a byte. Which page is it in?", "La dirección del fallo es la de un byte. ¿En "
-                                                                                  "qué página está?"),
+          points=7, guest="any_byte_of_a_page", needs=["R000-6"],
+          hint=("The address of a fault is that of a byte. Which page is it in?",
+                "La dirección del fallo es la de un byte. ¿En qué página está?"),
           hints={"no-block": NO_BLOCK, "not-zero": ZERO,
                  "wrong-page": ("A fault at 0xA10C0FFF is a fault of page 0xA10C0000: round down, never up.",
                                 "Un fallo en 0xA10C0FFF es un fallo de la página 0xA10C0000: redondee hacia abajo, nunca hacia "
