@@ -84,7 +84,7 @@ class Proof:
         trees.lay_out(tree, self.folder(name))
         folder, machine = self.folder(name), self.lab.machine
         status, output = trees.run_limited(["make", "--no-print-directory", "-s", f"-j{os.cpu_count()}", f"ARCH={machine}", "WERROR=1",
-                                            "kernel", "image"], folder, seconds=600)
+                                            "TEST_NAMES=", "kernel", "image"], folder, seconds=600)
         if status != 0:
             return False, "it does not build without warnings:\n" + output[-1500:]
         flavour = folder / "build" / machine

@@ -4,22 +4,36 @@ A check is a Python function of a lab's checks.py and gets an Outside:
 
     look.file("labs/01-diagnose/answers.txt")           text of a file of the student's tree
     look.expect(condition, "hint-key", "expected ..., saw ...")
-    with look.machine(append='run="true; halt"') as m:   grade/stub.py: m.run_until("sys_fork"), m.registers(), m.finish()
-    console = look.console(append="demo=tasks", seconds=60)     a whole run; its text
+    look.equal(seen, expected, "hint-key", "gdt[20].base")      the same, with its text made
+    with look.machine(image=look.image()) as m:         grade/stub.py: m.run_until("sys_fork"), m.registers(), m.finish()
+    word, console = look.console(append="demo=tasks", seconds=60)       a whole run: its ending's word and its text
+
+What it boots is a disk: look.image("name") has the lab's checks.c as /bin/init, doing the function of that name; look.image() is the
+system with its shell and the lab's programs. Without an image there are only demos. What goes wrong while it looks (the kernel
+panics, never comes to a place, goes off) ends the check with that word as the key of a hint.
 """
 import os
+import re
 import signal
 import subprocess
+import time
 
 import run
-from guest import Guest, Symbols
+from guest import Ending, Guest, Symbols
 from stub import Stub
+from trees import BuildError
 
-CAP = 120           # seconds an answer may take: a slow host is no error
+CAP = 120           # seconds of the clock on the wall an answer may take: a slow host is no error ...
+CAP_CPU = 8.0       # ... but so many of its processor are
+ASLEEP = 8          # seconds in which it uses none of its processor: it waits for what does not come
 
 
 class Missed(Exception):
-    """An expectation did not hold, and what follows makes no sense without it."""
+    """An expectation did not hold, or the machine came to an end, and what follows makes no sense without it. word: of messages.py"""
+
+    def __init__(self, text, word=""):
+        super().__init__(text)
+        self.word = word
 
 
 class Look(Stub):
@@ -28,10 +42,12 @@ class Look(Stub):
     def __init__(self, guest, kernel):
         super().__init__(Symbols(kernel).address, CAP)
         self.guest = guest
+        self.guest.started = time.monotonic()
         with self.theirs:
             self.process = subprocess.Popen([*guest.arguments, *self.arguments()], stdin=subprocess.DEVNULL,
                                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
                                             pass_fds=[self.theirs.fileno()])
+        self.guest.process = self.process
 
     def __enter__(self):
         return self
@@ -49,8 +65,37 @@ class Look(Stub):
             return file.read().replace("\r", "")
 
     def broken(self, kind, what):
-        last = [line for line in self.console.splitlines() if line.strip()][-1:]
-        return Missed(f"{what}; the console's last line: {last[0] if last else '(nothing)'}")
+        text = self.console
+        panic = re.search(r"^panic: (.*)$", text, re.M)
+        if panic:
+            return Missed(f"{what}: {panic[1]}", "trap" if panic[1].startswith("kernel fault") else "panic")
+        last = [line for line in text.splitlines() if line.strip()][-1:]
+        return Missed(f"{what}; the console's last line: {last[0] if last else '(nothing)'}", {"ended": "off"}.get(kind, kind))
+
+    def begin_wait(self):
+        self.used, self.awake = self.guest.processor_seconds(), time.monotonic()
+        self.used_at_first = self.used
+
+    def tired(self):
+        """While an answer is waited for: has the machine had more time than anything here takes?"""
+        used = self.guest.processor_seconds()
+        if used - self.used > 0.02:
+            self.used, self.awake = used, time.monotonic()
+        return used - self.used_at_first > CAP_CPU or time.monotonic() - self.awake > ASLEEP
+
+    def run_until(self, *places, times=1):
+        """As Stub's, but a panic on the way ends the check."""
+        if "panic" in places or "panic" not in self.symbols:
+            return super().run_until(*places, times=times)
+        for _ in range(times):
+            place = super().run_until(*places, "panic")
+            if place == "panic":
+                self.detach()
+                end = time.monotonic() + 5
+                while not re.search(r"^panic: .*\n", self.console, re.M) and self.process.poll() is None and time.monotonic() < end:
+                    time.sleep(0.02)
+                raise self.broken("panic", "the kernel panicked")
+        return place
 
     def finish(self):
         """Let it run to its own end: (exit status, console)."""
@@ -76,6 +121,12 @@ class Outside:
                 raise Missed(text)
         return bool(condition)
 
+    def equal(self, seen, expected, hint, what, stop=False):
+        """expected: a value, or a tuple of those that are right."""
+        allowed = expected if isinstance(expected, tuple) else (expected,)
+        show = lambda value: hex(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
+        return self.expect(seen in allowed, hint, f"{what}: expected {' or '.join(show(value) for value in allowed)}, saw {show(seen)}", stop)
+
     def file(self, name):
         path = self.built.folder / name
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
@@ -84,9 +135,12 @@ class Outside:
         return Guest(self.built.kernel, self.built.lab.machine, cpus=cpus, seed=self.seed, append=append, image=image, seconds=seconds,
                      quiet=quiet)
 
-    def image(self):
-        """The system's disk with its shell and programs, from the tree that is graded."""
-        return self.built.system_image()
+    def image(self, function=None):
+        """A disk, from the tree that is graded: the lab's checks.c as /bin/init, doing this function; or the system's own."""
+        if function is None:
+            return self.built.system_image()
+        key = run.new_key()
+        return self.built.image(os.path.join(self.folder, f"{key}.img"), f"{key}{self.seed:016x} {function}")
 
     def machine(self, append="", image=None):
         return Look(self.guest(append, image=image), self.built.kernel)
@@ -108,7 +162,12 @@ def run_outside_check(built, check, *, seed, folder):
         check.outside(look)
     except Missed as missed:
         if not look.missed:
-            look.missed.append(("", str(missed)))
+            look.missed.append((missed.word, str(missed)))
+            if missed.word:
+                look.ending = Ending(missed.word, str(missed), [])
+    except BuildError as error:
+        look.missed.append(("build", f"{error.why}: {error.output.strip()[-300:]}"))
+        look.ending = Ending("build", error.why, error.output.splitlines()[-30:])
     except AssertionError as error:                     # of the stub: a symbol or a page that is not there
         look.missed.append(("", str(error)))
     passed = not look.missed and look.held > 0
