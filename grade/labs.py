@@ -12,7 +12,10 @@
 guest: a function of the lab's checks.c, run in the machine. A check that looks from outside is a Python function instead:
 
     @lab.outside("I-2", "gdt[20] is the sweeper's", es="...", points=10, hint=(...))
-    def descriptor(machine): machine.run_until("scheduler"); machine.expect(condition, "hint-key", "expected ..., saw ...")
+    def descriptor(look):                               an Outside: see outside.py
+        with look.machine(image=look.image("spin")) as m: m.run_until("scheduler"); look.equal(gdt(m, 20).dpl, 0, "hint-key", "gdt[20].dpl")
+
+Its guest="spin" says what the debugger boots for it (make grade CHECK=I-2 GDB=1).
 """
 import importlib.util
 import os
@@ -34,7 +37,7 @@ class Check:
     id: str
     title: dict
     points: int
-    guest: str = None               # function in checks.c; None: `outside`
+    guest: str = None               # function in checks.c; of an `outside` check: what a debugger boots for it
     outside: object = None          # function of this file
     cpus: int = 1
     seeds: int = 1

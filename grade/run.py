@@ -24,7 +24,9 @@ def start_guest(built, check, *, cpus, seed, folder):
     key = new_key()
     job = f"{key}{seed:016x} {check.guest}"
     lab = built.lab
-    if lab.kernel:
+    if check.outside and not check.guest:               # only a debugger asks
+        where = dict(image=built.system_image(), append=check.append)
+    elif lab.kernel:
         where = dict(append=f"demo=check job={job.replace(' ', ':')} {check.append}".strip())
     else:
         where = dict(image=built.image(os.path.join(folder, f"{key}.img"), job), append=check.append)

@@ -7,7 +7,7 @@ lab = Lab(__file__, title="The sweeper as a hardware task", title_es="El barrend
                  "kernel/task/sweeper.c"], starter=[])
 
 
-@lab.outside("I-2", "gdt[20] describes the sweeper's TSS", es="gdt[20] describe la TSS del barrendero", points=15,
+@lab.outside("I-2", "gdt[20] describes the sweeper's TSS", es="gdt[20] describe la TSS del barrendero", points=15, guest="spin",
              hint=("Look at how gdt_init() makes the other descriptors of tasks.",
                    "Vea cómo gdt_init() hace los otros descriptores de tareas."),
              hints={"absent": ("gdt[20] is not there when the scheduler begins: its place is gdt_init(), and its index is GDT_TSS_SWEEPER.",
@@ -38,7 +38,7 @@ def descriptor(look):
                         + (f", as gdt[{whose[0]}] has" if whose else ""))
 
 
-@lab.outside("I-2-reserved", "no other task gets gdt[20]", es="ninguna otra tarea recibe gdt[20]", points=10, needs=["I-2"],
+@lab.outside("I-2-reserved", "no other task gets gdt[20]", es="ninguna otra tarea recibe gdt[20]", points=10, needs=["I-2"], guest="many_tasks_and_a_sweep",
              hint=("Free descriptors are linked into a list by gdt_init(): is number 20 among them?",
                    "gdt_init() enlaza los descriptores libres en una lista: ¿está el 20 entre ellos?"),
              hints={"taken": ("gdt_take() gave number 20 to a task: the list of free descriptors must leave it out.",
@@ -55,7 +55,7 @@ def reserved(look):
 
 
 @lab.outside("I-5", "the sweeper's TSS: level 0, kernel's memory, own stack", es="la TSS del barrendero: nivel 0, memoria del kernel, pila propia",
-             points=15,
+             points=15, guest="spin",
              hint=("Each field of the TSS is what the processor loads when it comes here for the first time.",
                    "Cada campo de la TSS es lo que el procesador carga la primera vez que llega aquí."),
              hints={"empty": ("hardware_sweeper_init() must fill sweeper_tss before the first tick.",
@@ -115,7 +115,7 @@ lab.check("I-6-registers", "the interrupted program notices nothing", es="el pro
 
 
 @lab.outside("R000-15", "proofs (b), (c): TR is 0xA0 in a sweep and current_task stays", es="pruebas (b), (c): TR vale 0xA0 en el barrido y "
-             "current_task no cambia", points=15, needs=["R000-10"],
+             "current_task no cambia", points=15, needs=["R000-10"], guest="spin",
              hint=("Break at task_next_space and look at TR, current_task and gdt[20].",
                    "Ponga un breakpoint en task_next_space y mire TR, current_task y gdt[20]."),
              hints={"no-task": ("The sweep ran in the interrupted task: somebody called barrendero() instead of jumping to its TSS.",
@@ -153,7 +153,7 @@ def who_is_in_tr(look):
             look.equal(gdt(m, SWEEPER).raw[5], 0x89, "comes-back", f"byte 5 of gdt[20] after sweep {n}")
 
 
-@lab.outside("I-6", "proof (e): a jump, not a call", es="prueba (e): un salto, no una llamada", points=5, needs=["R000-10"],
+@lab.outside("I-6", "proof (e): a jump, not a call", es="prueba (e): un salto, no una llamada", points=5, needs=["R000-10"], guest="spin",
              hint=("`call far` and an interrupt through a task gate set NT and write the back link; `jmp far` does not.",
                    "`call far` y las compuertas de tarea ponen NT y escriben el enlace previo; `jmp far` no."),
              hints={"nested": ("NT is set, or the TSS has a back link: the sweeper was called. Switch by jump_to_task().",

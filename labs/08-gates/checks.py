@@ -1,0 +1,134 @@
+"""L8: gates and eviction. S000 and S001, the parts about the IDT and the end of a task, on the i386."""
+import re
+
+from i386 import CODE_0, gates
+from labs import Lab
+
+lab = Lab(__file__, title="Gates and eviction", title_es="Compuertas y desalojo", machine="i386",
+          files=["kernel/arch/i386/idt.c", "kernel/arch/i386/isr.S", "kernel/arch/i386/interrupt.c", "kernel/sys/trap.c"], starter=[])
+
+SYSTEM_CALLS = {100: "malloco", 101: "chau", 128: "system calls by number", 222: "fork"}
+ENDED = {"evicted": ("The kernel ended the check itself at its `int`. See its fault line: cause=13 or 11 with err = vector * 8 + 2 is a gate that is "
+                     "absent or of level 0; a cause that is the call's own vector means that nobody took it for a system call.",
+                     "El kernel desalojó a la propia prueba en su `int`. Vea la línea fault: cause=13 u 11 con err = vector * 8 + 2 es una compuerta "
+                     "ausente o de nivel 0; si cause es el vector de la llamada, nadie la tomó por llamada al sistema."),
+         "panic": ("The task's fault became a panic: the starter's own. A fault of a program ends that program, never the kernel.",
+                   "El fallo de la tarea terminó en pánico, el del código inicial. El fallo de un programa termina ese programa, nunca el kernel.")}
+LOOP = ("The task goes back to the instruction that faulted, and faults again, for ever. It must not return to its program.",
+        "La tarea vuelve a la instrucción que falló y falla otra vez, sin fin. No debe volver a su programa.")
+
+
+@lab.outside("I-3", "proof (d): which vectors a program may use", es="prueba (d): qué vectores puede usar un programa", points=20,
+             guest="calls_of_100_and_101",
+             hint=("In idt.c: which macro makes a gate that level 3 may use?",
+                   "En idt.c: ¿qué macro hace una compuerta que puede usar el nivel 3?"),
+             hints={"absent": ("The gate is not there: IDT_ENTRY3(n) wants an _isrN in isr.S.",
+                               "La compuerta no está: IDT_ENTRY3(n) necesita un _isrN en isr.S."),
+                    "level": ("A gate's DPL says who may use it with `int`: 3 for system calls. With 0 the program gets a general protection fault.",
+                              "El DPL de la compuerta dice quién puede usarla con `int`: 3 para llamadas al sistema. Con 0, el programa recibe una "
+                              "excepción de protección general."),
+                    "kernel-level": ("A program could pretend that a device or a fault has come: only the system calls have level 3.",
+                                     "Un programa podría simular un dispositivo o un fallo: solo las llamadas al sistema tienen nivel 3."),
+                    "type": ("Byte 5 is 0xEE: present, DPL 3, interrupt gate (type 0xE), selector of the kernel's code. A trap gate (0xF) would leave "
+                             "interrupts on.",
+                             "El byte 5 es 0xEE: presente, DPL 3, compuerta de interrupción (tipo 0xE), selector de código del kernel. Una de trap (0xF) "
+                             "dejaría las interrupciones habilitadas.")})
+def which_gates(look):
+    with look.machine(image=look.image("calls_of_100_and_101")) as m:
+        m.run_until("scheduler")
+        table = gates(m)
+        for vector, what in SYSTEM_CALLS.items():
+            g = table[vector]
+            if look.expect(g.p, "absent", f"idt[{vector}] ({what}): expected a gate, saw none"):
+                look.equal(g.dpl, 3, "level", f"idt[{vector}] ({what}): DPL")
+                look.equal((g.type, g.selector), ((0xE, CODE_0),), "type", f"idt[{vector}]: type, selector")
+        for vector, g in table.items():
+            if g.p and vector not in SYSTEM_CALLS:
+                look.equal(g.dpl, 0, "kernel-level", f"idt[{vector}]: DPL")
+        for vector in (13, 14, 32):
+            look.equal(table[vector].raw[5], 0x8E, "kernel-level", f"byte 5 of idt[{vector}]")
+
+
+lab.check("R000-1", "int 100 and int 101 from a program", es="int 100 e int 101 desde un programa", points=20, guest="calls_of_100_and_101",
+          hint=("The argument comes in EAX and the result goes back in EAX, through the trap frame.",
+                "El argumento llega en EAX y el resultado vuelve en EAX, a través del trap frame."),
+          hints={"result": ("The result must be in the EAX of the trap frame: that is where popal takes it from. syscall() puts it there.",
+                            "El resultado debe quedar en el EAX del trap frame, de donde lo toma popal. syscall() lo deja ahí."),
+                 "argument": ("The calls with a vector of their own have their argument in EAX; only int 0x80 has the number there.",
+                              "Las llamadas con vector propio llevan su argumento en EAX; solo en int 0x80 va ahí el número."),
+                 "registers": ("The program's other registers must come back as they were: what is pushed in isr.S is popped in the same order.",
+                               "Los demás registros del programa deben volver como estaban: lo que isr.S apila se desapila en el mismo orden."), **ENDED})
+lab.check("R001-1", "int 222 from a program", es="int 222 desde un programa", points=10, guest="call_of_222",
+          hint=("fork needs the same three things as malloco: a gate, an entry, and somebody who knows that 222 is a call.",
+                "fork necesita las mismas tres cosas que malloco: compuerta, entrada y alguien que sepa que 222 es una llamada."), hints=ENDED)
+lab.check("I-7", "pages still come, and the program goes on", es="las páginas siguen llegando y el programa continúa", points=5,
+          guest="every_lazy_page_comes", needs=["R000-1"],
+          hint=("Not every page fault is an error: what provide_page() can resolve is retried.",
+                "No todo fallo de página es un error: lo que provide_page() resuelve se reintenta."),
+          hints={"evicted": ("An access to a page that was granted ended the task: each kind of lazy page (image, heap, stack, tamalloc, malloco) is "
+                             "provided by vm_fault(), and none may be left out.",
+                             "Un acceso a una página concedida desalojó a la tarea: vm_fault() provee toda clase de página perezosa (imagen, heap, pila, "
+                             "tamalloc, malloco) y no se puede excluir ninguna.")})
+lab.check("I-7-registers", "a page fault changes no register", es="un fallo de página no cambia ningún registro", points=5,
+          guest="a_fault_changes_no_register", needs=["R000-1"],
+          hint=("The processor pushes an error code for vectors 8, 10 to 14 and 17; iret does not pop it.",
+                "El procesador apila un código de error en los vectores 8, 10 a 14 y 17; iret no lo saca."))
+lab.check("R000-8", "a bad access ends the task", es="un acceso inválido termina la tarea", points=15, guest="a_bad_access_ends_the_task",
+          needs=["R001-1"],
+          hint=("report_fault(), then the task is evicted, and it does not return to its program.",
+                "report_fault(), después se desaloja la tarea, y no vuelve a su programa."),
+          hints={"code": ("Whoever waits for an evicted task reads -1.", "Quien espera a una tarea desalojada lee -1."),
+                 "goes-on": ("The program went on behind the access that it was not allowed.",
+                             "El programa siguió más allá del acceso que no le estaba permitido."),
+                 "again": ("The same task was evicted more than once: it was marked as killed, and went back to its program all the same.",
+                           "La misma tarea fue desalojada más de una vez: quedó marcada, pero igual volvió a su programa."),
+                 "livelock": LOOP, "flood": LOOP, "timeout": LOOP,
+                 "deadlock": ("Nobody runs and somebody waits: a task that is put aside (PAUSED) is not an end. The one who waits for it must be woken.",
+                              "Nadie corre y alguien espera: apartar la tarea (PAUSED) no es terminarla. Hay que despertar a quien la espera."),
+                 "evicted": ("Another task than the one that faulted was evicted: is it the value of current_task, or its address?",
+                             "Se desalojó a otra tarea y no a la que falló: ¿es el valor de current_task o su dirección?"),
+                 "panic": ENDED["panic"]})
+lab.check("R000-8-others", "it never runs again, and the others do", es="no vuelve a correr, y las demás sí", points=10,
+          guest="only_that_task_ends", needs=["R000-8"],
+          hint=("Which task is the current one, and what happens to the others of its family?",
+                "¿Cuál es la tarea actual y qué pasa con las demás de su familia?"),
+          hints={"others": ("A task that did nothing wrong ended, too, or lost its turn.",
+                            "También terminó, o perdió su turno, una tarea que no hizo nada malo.")})
+
+
+@lab.outside("I-3-error", "int 14 and int 32 are protection faults", es="int 14 e int 32 son excepciones de protección", points=10,
+             guest="deeds", needs=["R000-8"],
+             hint=("One `fault:` line for each, by report_fault(), with the vector and the error code of the frame.",
+                   "Una línea `fault:` por cada una, de report_fault(), con el vector y el código de error del trap frame."),
+             hints={"none": ("No fault line: call report_fault() before the task ends.",
+                             "No hay línea fault: llame a report_fault() antes de que la tarea termine."),
+                    "twice": ("More than one fault line for one deed: the task came back.",
+                              "Más de una línea fault por un solo acto: la tarea volvió."),
+                    "cause": ("`int 14` from level 3 must not reach the page-fault handler: is the gate of level 0?",
+                              "`int 14` desde el nivel 3 no debe llegar al manejador de fallos de página: ¿la compuerta es de nivel 0?"),
+                    "error": ("The error code is the vector * 8 + 2: it says which gate was refused. Did isr.S push a 0 over it?",
+                              "El código de error es vector * 8 + 2: dice qué compuerta fue negada. ¿isr.S apiló un 0 encima?")})
+def lines_of_deeds(look):
+    word, console = look.console(image=look.image("deeds"))
+    parts = re.findall(r"^deed: (\w+)\n(.*?)^ended: (-?\d+)$", console, re.M | re.S)
+    look.equal([name for name, _, _ in parts], ["int14", "int32", "sweeper", "halt", "store", "load"], "", "deeds that were done", stop=True)
+    wanted = {"int14": (13, 0x72), "int32": (13, 0x102), "sweeper": (13, 0xA0), "halt": (13, 0), "store": (14, 6), "load": (14, 4)}
+    for name, text, code in parts:
+        lines = re.findall(r"^fault: pid=\d+ name=\w+ cause=(\d+) err=(0x[0-9a-f]+) va=(0x[0-9a-f]+) pc=(0x[0-9a-f]+) -> killed$", text, re.M)
+        look.expect(len(lines) > 0, "none", f"{name}: expected a line `fault: pid=... -> killed`, saw none", stop=True)
+        look.equal(len(lines), 1, "twice", f"{name}: fault lines")
+        cause, error, va, pc = (int(number, 0) for number in lines[0])
+        look.equal(cause, wanted[name][0], "cause", f"{name}: cause")
+        look.equal(error, wanted[name][1], "error", f"{name}: err")
+        if name in ("store", "load"):
+            look.equal(va, 0x1004, "error", f"{name}: va")
+        look.expect(pc >= 0x08000000, "error", f"{name}: pc: expected an address of the program, saw {pc:#x}")
+
+
+lab.check("R000-8-forbidden", "what level 3 may not do", es="lo que el nivel 3 no puede hacer", points=3,
+          guest="a_forbidden_instruction_ends_the_task", needs=["R000-8"],
+          hint=("Every vector that no case of trap_from_user() knows ends the task.",
+                "Todo vector que ningún caso de trap_from_user() conoce termina la tarea."))
+lab.check("R000-14", "its memory comes back", es="su memoria vuelve", points=2, guest="its_memory_comes_back", needs=["R000-8"],
+          hint=("terminate() frees all that a task has: a task that is evicted must come there, too.",
+                "terminate() libera todo lo que tiene una tarea: una tarea desalojada también debe pasar por ahí."))
