@@ -28,6 +28,7 @@ CPUS_MAX = {"riscv": 8, "i386": 1}
 TICKS_A_SECOND = 100
 SILENT_CPU = 4.0            # seconds of processor time without a first line
 FROZEN_CPU = 1.5            # ... without a tick: interrupts are off for too long
+ASLEEP = 100                # looks in a row at which the emulator slept and no tick came: its harts wait for nothing
 AFTER_PANIC_CPU = 1.0
 WALL = 20                   # the clock on the wall may take so many times the processor's, then the host is to blame
 CONSOLE_MAX = 4 << 20       # a machine that says more than this says nothing new
@@ -162,6 +163,18 @@ class Guest:
         except OSError:
             return time.monotonic() - self.started          # no /proc here: the clock on the wall must do
 
+    def asleep(self):
+        """Every thread of the emulator sleeps: none wants the processor, however busy the host is."""
+        try:
+            threads = f"/proc/{self.process.pid}/task"
+            for name in os.listdir(threads):
+                with open(f"{threads}/{name}/stat") as stat:
+                    if stat.read().rsplit(")", 1)[1].split()[0] != "S":
+                        return False
+            return True
+        except OSError:
+            return False
+
     def ticks(self):
         """The kernel's own count; None: the emulator has ended, or there is no such counter."""
         address = self.symbols.address.get("ticks")
@@ -196,7 +209,7 @@ class Guest:
         """Until it ends by itself (None), or must be ended."""
         last_record = last_tick = 0
         tick_cpu = panic_cpu = 0.0
-        ticks = 0
+        ticks = asleep = 0
         while True:
             time.sleep(0.03)
             if self.read_console():
@@ -205,6 +218,7 @@ class Guest:
             if self.process.poll() is not None:
                 return None
             cpu = self.processor_seconds()
+            asleep = asleep + 1 if self.asleep() else 0
             if "\npanic: " in self.console:
                 panic_cpu = panic_cpu or cpu
                 if cpu - panic_cpu > AFTER_PANIC_CPU:
@@ -218,7 +232,11 @@ class Guest:
             if seen is None:
                 continue
             if seen != last_tick:
-                last_tick, tick_cpu, ticks = seen, cpu, seen
+                last_tick, tick_cpu, ticks, asleep = seen, cpu, seen, 0
+            if asleep > ASLEEP:
+                if "Tamal on " not in self.console:
+                    return Ending("silent", "no first line after the firmware's, and every hart sleeps", self.samples()[1])
+                return self.stuck("the clock stands still and every hart sleeps")
             if "Tamal on " not in self.console and cpu > SILENT_CPU:
                 return Ending("silent", "no first line after the firmware's", self.samples()[1])
             if cpu - tick_cpu > FROZEN_CPU + (SILENT_CPU if last_tick == 0 else 0):
