@@ -14,6 +14,13 @@ ENDED = {"evicted": ("The kernel ended the check itself at its `int`. See its fa
                      "ausente o de nivel 0; si cause es el vector de la llamada, nadie la tomó por llamada al sistema."),
          "panic": ("The task's fault became a panic: the starter's own. A fault of a program ends that program, never the kernel.",
                    "El fallo de la tarea terminó en pánico, el del código inicial. El fallo de un programa termina ese programa, nunca el kernel.")}
+ENDED["trap"] = ("A fault of a program became a panic of the kernel. It ends that program, never the kernel.",
+                 "El fallo de un programa terminó en pánico del kernel. Debe terminar ese programa, nunca el kernel.")
+SHIFTED = ("The stack is off by one word: isr.S must know which vectors come with an error code (8, 10 to 14, 17), and the way back must drop as "
+           "much as was pushed, as iret does not.",
+           "La pila está corrida una palabra: isr.S debe saber qué vectores traen código de error (8, 10 a 14, 17), y al volver hay que sacar todo lo "
+           "que se apiló, porque iret no lo hace.")
+SHIFT = {word: SHIFTED for word in ("trap", "panic", "reboot", "silent", "off", "livelock", "deadlock", "evicted", "flood")}
 LOOP = ("The task goes back to the instruction that faulted, and faults again, for ever. It must not return to its program.",
         "La tarea vuelve a la instrucción que falló y falla otra vez, sin fin. No debe volver a su programa.")
 
@@ -72,8 +79,38 @@ lab.check("I-7", "pages still come, and the program goes on", es="las páginas s
 lab.check("I-7-registers", "a page fault changes no register", es="un fallo de página no cambia ningún registro", points=5,
           guest="a_fault_changes_no_register", needs=["R000-1"],
           hint=("The processor pushes an error code for vectors 8, 10 to 14 and 17; iret does not pop it.",
-                "El procesador apila un código de error en los vectores 8, 10 a 14 y 17; iret no lo saca."))
-lab.check("R000-8", "a bad access ends the task", es="un acceso inválido termina la tarea", points=15, guest="a_bad_access_ends_the_task",
+                "El procesador apila un código de error en los vectores 8, 10 a 14 y 17; iret no lo saca."),
+          hints=SHIFT)
+
+
+@lab.outside("R000-8-next", "it does not go back, and the next one runs at once", es="no vuelve, y la siguiente corre enseguida", points=5,
+             guest="deeds", needs=["R001-1"],
+             hint=("From the fault to the switch to another task the program must not run again.",
+                   "Desde el fallo hasta el cambio a otra tarea, el programa no debe correr de nuevo."),
+             hints={"whom": ("task_evict() wants the task itself: the value of current_task, not its address.",
+                             "task_evict() espera la tarea misma: el valor de current_task, no su dirección."),
+                    "back": ("user_trap() went back to the program although the task had been evicted: what is killed does not return, not even until the "
+                             "next tick.",
+                             "user_trap() volvió al programa aunque la tarea estaba desalojada: lo que está muerto no vuelve, ni siquiera hasta el próximo "
+                             "tick."),
+                    "panic": ENDED["panic"], "trap": ENDED["trap"]})
+def the_next_at_once(look):
+    with look.machine(image=look.image("deeds")) as m:
+        m.run_until("_isr13")                           # int 14, of a child
+        task = m.word("current_task")
+        m.run_until("user_trap")
+        place = m.run_until("task_evict", "trap_return", "context_switch")
+        if place == "task_evict":
+            whom = m.word(m.registers()["ESP"] + 4)
+            name = m.name(whom) if whom == m.address("current_task") else hex(whom)
+            look.expect(whom == task, "whom", f"task_evict() of a task at {task:#x}: expected that address, saw {name}", stop=True)
+            place = m.run_until("trap_return", "context_switch")
+        look.expect(place == "context_switch", "back", "after the fault: expected a switch to another task, saw the way back to the program", stop=True)
+        m.run_until("trap_return")
+        look.expect(m.word("current_task") != task, "back", "after the switch another task runs: expected this, saw the evicted one")
+
+
+lab.check("R000-8", "a bad access ends the task", es="un acceso inválido termina la tarea", points=10, guest="a_bad_access_ends_the_task",
           needs=["R001-1"],
           hint=("report_fault(), then the task is evicted, and it does not return to its program.",
                 "report_fault(), después se desaloja la tarea, y no vuelve a su programa."),
@@ -83,11 +120,13 @@ lab.check("R000-8", "a bad access ends the task", es="un acceso inválido termin
                  "again": ("The same task was evicted more than once: it was marked as killed, and went back to its program all the same.",
                            "La misma tarea fue desalojada más de una vez: quedó marcada, pero igual volvió a su programa."),
                  "livelock": LOOP, "flood": LOOP, "timeout": LOOP,
-                 "deadlock": ("Nobody runs and somebody waits: a task that is put aside (PAUSED) is not an end. The one who waits for it must be woken.",
-                              "Nadie corre y alguien espera: apartar la tarea (PAUSED) no es terminarla. Hay que despertar a quien la espera."),
+                 "deadlock": ("Nobody runs and somebody waits: a task that is put aside (PAUSED) is not an end; who waits for it must be woken. Or was what is "
+                              "evicted no task at all?",
+                              "Nadie corre y alguien espera: apartar la tarea (PAUSED) no es terminarla; hay que despertar a quien la espera. ¿O lo desalojado "
+                              "ni siquiera era una tarea?"),
                  "evicted": ("Another task than the one that faulted was evicted: is it the value of current_task, or its address?",
                              "Se desalojó a otra tarea y no a la que falló: ¿es el valor de current_task o su dirección?"),
-                 "panic": ENDED["panic"]})
+                 "panic": ENDED["panic"], "trap": ENDED["trap"]})
 lab.check("R000-8-others", "it never runs again, and the others do", es="no vuelve a correr, y las demás sí", points=10,
           guest="only_that_task_ends", needs=["R000-8"],
           hint=("Which task is the current one, and what happens to the others of its family?",
@@ -107,11 +146,12 @@ lab.check("R000-8-others", "it never runs again, and the others do", es="no vuel
                     "cause": ("`int 14` from level 3 must not reach the page-fault handler: is the gate of level 0?",
                               "`int 14` desde el nivel 3 no debe llegar al manejador de fallos de página: ¿la compuerta es de nivel 0?"),
                     "error": ("The error code is the vector * 8 + 2: it says which gate was refused. Did isr.S push a 0 over it?",
-                              "El código de error es vector * 8 + 2: dice qué compuerta fue negada. ¿isr.S apiló un 0 encima?")})
+                              "El código de error es vector * 8 + 2: dice qué compuerta fue negada. ¿isr.S apiló un 0 encima?"), **SHIFT})
 def lines_of_deeds(look):
     word, console = look.console(image=look.image("deeds"))
     parts = re.findall(r"^deed: (\w+)\n(.*?)^ended: (-?\d+)$", console, re.M | re.S)
-    look.equal([name for name, _, _ in parts], ["int14", "int32", "sweeper", "halt", "store", "load"], "", "deeds that were done", stop=True)
+    look.equal([name for name, _, _ in parts], ["int14", "int32", "sweeper", "halt", "store", "load"],
+               word if word != "done" else "", "deeds that were done", stop=True)
     wanted = {"int14": (13, 0x72), "int32": (13, 0x102), "sweeper": (13, 0xA0), "halt": (13, 0), "store": (14, 6), "load": (14, 4)}
     for name, text, code in parts:
         lines = re.findall(r"^fault: pid=\d+ name=\w+ cause=(\d+) err=(0x[0-9a-f]+) va=(0x[0-9a-f]+) pc=(0x[0-9a-f]+) -> killed$", text, re.M)
