@@ -267,6 +267,18 @@ void paging_on(void)
 
 void flush_local(void) { __asm__ volatile("sfence.vma" ::: "memory"); }
 
+/* flush_others -- the firmware spins until the other harts have answered. The emulator's deterministic mode runs one hart at
+ * a time, and of two harts the second never gets a turn while the first spins: there a kick does the same. It is taken before
+ * the hart's next instruction with interrupts on, so before it touches a user's page again, and decode() flushes. */
+static void flush_others(unsigned mask, uint64_t harts)
+{
+    if (!cpus_take_turns)
+        sbi_remote_fence(harts);
+    for (unsigned i = 0; cpus_take_turns && i < cpus_online; i++)
+        if ((mask >> i & 1) && (harts >> cpus[i].hart & 1))
+            cpu_kick(&cpus[i]);
+}
+
 HOT void flush_cpus(unsigned mask)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);    /* cleared entries are visible before anybody flushes */
@@ -277,7 +289,7 @@ HOT void flush_cpus(unsigned mask)
             harts |= 1ul << cpus[i].hart;
     flush_local();
     if (harts != 0)
-        sbi_remote_fence(harts);
+        flush_others(mask, harts);
     irq_pop();
 }
 

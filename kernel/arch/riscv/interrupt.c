@@ -94,6 +94,8 @@ HOT static void decode(struct trap *trap, uintptr_t cause)
     case INTERRUPT | IRQ_SOFTWARE:
         CSR_CLEAR(sip, 1ul << IRQ_SOFTWARE);
         trap->kind = TRAP_KICK;
+        if (cpus_take_turns)
+            flush_local();                      /* perhaps it was for that: flush_others() */
         return;
     case INTERRUPT | IRQ_TIMER:
         trap->kind = TRAP_TIMER;
