@@ -16,11 +16,12 @@ LEFT = ("Some pages of a marked block are still mapped: does the sweep visit eac
         "marca todas?")
 NOT_SWEPT = ("No page was taken. Does the sweep run (check R000-10)? Does it find the task, and the marks?",
              "No se llevó ninguna página. ¿El barrido se ejecuta (prueba R000-10)? ¿Encuentra la tarea y las marcas?")
-PANIC = ("The line above says which rule was broken. A frame that is freed twice: is its entry cleared by the first sweep? A "
-         "lock that is held too long: task_next_space() hands over each address space locked, and the sweep must release it.",
-         "La línea de arriba dice qué regla se rompió. Un marco liberado dos veces: ¿el primer barrido vació su entrada? Un lock"
-         " tomado demasiado tiempo: task_next_space() entrega cada espacio de direcciones con su lock tomado, y el barrido debe "
-         "soltarlo.")
+PANIC = ("The line above says which rule was broken. A frame that is freed twice: is its entry cleared by the first sweep? "
+         "vm->resident: the counts must follow what is unmapped (vm_free_cleared() sees to that). A lock: task_next_space() hands "
+         "over each address space locked, and the sweep must release it.",
+         "La línea de arriba dice qué regla se rompió. Un marco liberado dos veces: ¿el primer barrido vació su entrada? "
+         "vm->resident: los contadores deben acompañar lo que se quita (vm_free_cleared() se ocupa). Un lock: task_next_space() "
+         "entrega cada espacio de direcciones con su lock tomado, y el barrido debe soltarlo.")
 TRAP = ("Where nothing was ever touched there is no page table: leaf_find() gives NULL, and an entry may be not valid. Ask "
         "before you look into it.",
         "Donde nunca se tocó nada no hay tabla de páginas: leaf_find() da NULL, y una entrada puede no ser válida. Pregunte "
