@@ -10,7 +10,6 @@ from lib.paths import ROOT
 sys.path.insert(0, str(ROOT / "grade"))
 import course  # noqa: E402
 import labs  # noqa: E402
-import messages  # noqa: E402
 import trees  # noqa: E402
 
 pytestmark = pytest.mark.host
@@ -39,23 +38,13 @@ def test_what_a_lab_has(lab):
 
 
 @EACH
-def test_hints_of_checks_c_are_declared(lab):
-    """A key that EXPECT() gives and checks.py does not know would fall back to the general hint."""
-    if not (lab.folder / "checks.c").exists():
-        return
-    used = set(re.findall(r'EXPECT(?:_EQ)?\([^;]*?, *"([a-z0-9-]+)",', (lab.folder / "checks.c").read_text()))
-    known = {key for check in lab.checks for key in check.hints} | set(messages.ENDING_HINTS)
-    assert len(used) == 0 or len(used & known) >= len(used) * 0.5, sorted(used - known)
-
-
-@EACH
 def test_patches_fit(lab, reference):
     course.student_files(lab)
     seen = set()
     for mutant in lab.mutants:
         tree = trees.apply_patch(reference, mutant.path)
         changed = {name for name in tree if tree[name] != reference.get(name)}
-        assert changed and all(trees.matches(name, lab.files) for name in changed), f"{mutant.name} changes {changed}"
+        assert changed and not [name for name in changed if name.startswith(("labs/", "grade/"))], f"{mutant.name} changes {changed}"
         assert mutant.words.get("About"), mutant.name
         lab.find(mutant.check)
         seen.add(mutant.name)
