@@ -80,10 +80,10 @@ class Monitor:
         self.events += [message for message in messages if "event" in message]
         return [message for message in messages if "event" not in message]
 
-    def command(self, name, **arguments):
-        """The answer, or None: the emulator has ended."""
+    def command(self, name, seconds=30, **arguments):
+        """The answer, or None: the emulator has ended, or says nothing for so many seconds."""
         request = {"execute": name, **({"arguments": arguments} if arguments else {})}
-        end = time.monotonic() + 30
+        end = time.monotonic() + seconds
         try:
             self.socket.sendall(json.dumps(request).encode() + b"\n")
         except OSError:
@@ -121,6 +121,7 @@ class Guest:
         if image:
             self.arguments += ["-initrd", str(image)]
         self.process = self.monitor = None
+        self.off = False
 
     def __enter__(self):
         return self
@@ -217,6 +218,8 @@ class Guest:
             self.monitor.poll()
             if self.process.poll() is not None:
                 return None
+            if self.reader.of_kind("end") and self.switched_off():
+                return None
             cpu = self.processor_seconds()
             asleep = asleep + 1 if self.asleep() else 0
             if "\npanic: " in self.console:
@@ -230,6 +233,9 @@ class Guest:
                 raise HostError("the host is too busy: this run got almost no processor time")
             seen = self.ticks()
             if seen is None:
+                if "ticks" in self.symbols.address and self.monitor.open and self.process.poll() is None:
+                    self.give_up()                      # it hangs as it goes off: what the console says is all there is
+                    return None
                 continue
             if seen != last_tick:
                 last_tick, tick_cpu, ticks, asleep = seen, cpu, seen, 0
@@ -245,6 +251,26 @@ class Guest:
                 return self.stuck(f"nothing was reported for {self.quiet // TICKS_A_SECOND} s of the machine's time")
             if ticks > self.limit:
                 return Ending("timeout", f"not over after {self.limit // TICKS_A_SECOND} s of the machine's time", self.samples()[1])
+
+    def switched_off(self):
+        """The check is over and the machine goes off. A request that comes while it does may hang QEMU (7.2) for good: so none is sent
+        for a while, and an emulator that then answers nothing is ended here. False: it goes on."""
+        if self.off:
+            return False                                # asked before
+        self.off = True
+        try:
+            self.process.wait(2)
+        except subprocess.TimeoutExpired:
+            if self.monitor.command("query-status", seconds=10) is not None:
+                return False
+            self.give_up()
+        return True
+
+    def give_up(self):
+        """An emulator that hangs is ended; its status is what the check's end says."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process.returncode = min(sum(int(record.text.split()[0]) for record in self.reader.of_kind("end")), 1)
 
     def samples(self):
         """Where the harts are, looked at some times: (Counter of functions, lines)."""

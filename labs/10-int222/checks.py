@@ -81,7 +81,7 @@ def begins_behind_the_call(look):
         start = first_switch(look, m)
         t, frame = start.tss, start.frame
         look.equal(frame["vector"], 222, "", "the vector in the parent's frame")
-        look.expect(t["eip"] >= 0x08000000, "last-switch", f"eip of the child: expected {frame['eip']:#x}, an address of the program, saw "
+        look.expect(not m.address("_start") <= t["eip"] < m.address("__kernel_end"), "last-switch", f"eip of the child: expected {frame['eip']:#x}, an address of the program, saw "
                     f"{t['eip']:#x} ({m.name(t['eip'])})", stop=True)
         look.equal(t["eip"], frame["eip"], "eip", "eip of the child")
         look.equal(t["eax"], 0, "eax", "eax of the child")
