@@ -9,8 +9,8 @@ NO_CHILD = ("fork gives no child. Which step of task_fork() returned an error? B
             "paso a paso.")
 CHILD_DIES = ("The child does not live as it should: see its `fault:` line. Does its struct trap_frame hold the parent's "
               "registers, and are its pages there?",
-              "El hijo no vive como debe: vea su línea `fault:`. ¿Su struct trap_frame tiene los registros del padre? "
-              "¿Están sus páginas?")
+              "El hijo no vive como debe: vea su línea `fault:`. ¿Su struct trap_frame tiene los registros del padre? ¿Están sus "
+              "páginas?")
 CONTENTS = ("Bytes are lost or mixed. When you give a task a frame of its own, what does it hold before the entry points to it? "
             "And when was the old frame still yours to read?",
             "Se pierden o se mezclan bytes. Cuando una tarea recibe un marco propio, ¿qué contiene antes de que la entrada lo "
@@ -19,15 +19,16 @@ LOST_FRAMES = ("Frames do not come back. Each entry that you write needs one ref
                "one back: which path forgets it?",
                "Hay marcos que no vuelven. Cada entrada que escribe necesita una referencia y cada entrada que reemplaza "
                "devuelve una: ¿qué camino lo olvida?")
-EVICTED = ("The first page that is written after fork is the stack. Right after that write the task was killed: does its new "
-           "frame hold all that the old one held, and may it be written?",
+EVICTED = ("The first page that is written after fork is the stack. Right after that write the task was killed, or went astray: "
+           "is the write allowed in the end, and does the new frame hold all that the old one held?",
            "La primera página que se escribe después de fork es la pila. Justo después de esa escritura el kernel eliminó la "
-           "tarea: ¿el marco nuevo tiene todo lo que tenía el viejo y se puede escribir?")
+           "tarea, o esta se perdió: ¿la escritura termina siendo permitida y el marco nuevo tiene todo lo que tenía el viejo?")
 MIXED = ("Bytes of one task, or of a free frame (0x05), show up in another when both write at the same time. Until when must the "
          "old frame stay as it is?",
          "Bytes de una tarea, o de un marco libre (0x05), aparecen en otra cuando ambas escriben a la vez. ¿Hasta cuándo debe "
          "quedar intacto el marco viejo?")
-ALL = {"evicted": EVICTED, "no-child": NO_CHILD, "child-dies": CHILD_DIES, "contents": CONTENTS, "lost-frames": LOST_FRAMES}
+ALL = {"evicted": EVICTED, "off": EVICTED, "no-child": NO_CHILD, "child-dies": CHILD_DIES, "contents": CONTENTS,
+       "lost-frames": LOST_FRAMES}
 
 
 def check(id, title, es, points, guest, hint, hints=None, needs=("R001-2",), **more):
@@ -61,8 +62,7 @@ check("R001-4", "the child has the same memory", "el hijo tiene la misma memoria
                    "El hijo no conoce sus bloques de malloco, o no en qué estado están. ¿Qué parte de struct vm trata de "
                    "REGION?"),
        "reserved": ("The child's count of reserved pages is not the parent's. Look at the fields of struct vm, one by one.",
-                    "La cuenta de páginas reservadas del hijo no es la del padre. Mire los campos de struct vm, uno por "
-                    "uno."),
+                    "La cuenta de páginas reservadas del hijo no es la del padre. Mire los campos de struct vm, uno por uno."),
        "areas": ("Something of the parent's address space is missing in the child. Look at the fields of struct vm, one by one.",
                  "Algo del espacio de direcciones del padre falta en el hijo. Mire los campos de struct vm, uno por uno.")})
 check("R001-6", "both have the same frames, read-only", "ambos tienen los mismos marcos, de solo lectura", 10,
@@ -83,8 +83,8 @@ check("R001-6", "both have the same frames, read-only", "ambos tienen los mismos
                            "entrada debe cambiar?"),
        "child-writable": ("The child may write to the shared frame at once: in which order do you change the parent's entry and "
                           "copy it?",
-                          "El hijo puede escribir enseguida en el marco compartido: ¿en qué orden cambia la entrada del padre "
-                          "y la copia?"),
+                          "El hijo puede escribir enseguida en el marco compartido: ¿en qué orden cambia la entrada del padre y "
+                          "la copia?"),
        "no-mark": ("Without the mark nobody can tell a shared page from one that is read-only for good. See pte_to_cow().",
                    "Sin la marca nadie distingue una página compartida de una que es de solo lectura para siempre. Vea "
                    "pte_to_cow()."),
@@ -110,8 +110,8 @@ check("R001-7", "what one side writes the other never sees", "lo que escribe uno
        "Siga una página por break_cow(): marco viejo, marco nuevo, entrada."),
       {"leaks-to-parent": ("The child writes into the parent's frame. Which entries are still writable after fork, and who makes "
                            "them so again?",
-                           "El hijo escribe en el marco del padre. ¿Qué entradas siguen escribibles después de fork y quién "
-                           "las vuelve a abrir?"),
+                           "El hijo escribe en el marco del padre. ¿Qué entradas siguen escribibles después de fork y quién las "
+                           "vuelve a abrir?"),
        "leaks-to-child": ("The parent writes into the child's frame. Which entries are still writable after fork, and who makes "
                           "them so again?",
                           "El padre escribe en el marco del hijo. ¿Qué entradas siguen escribibles después de fork y quién las "
@@ -132,7 +132,8 @@ check("R001-7-one", "a write copies one page", "una escritura copia una sola pá
        "neighbours": ("Other pages than the written one lost their sharing. The fault is about one page only.",
                       "Otras páginas, no solo la escrita, dejaron de estar compartidas. El fallo es de una sola página.")},
       needs=("R001-6", "R001-7"))
-check("R001-7-last", "the last sharer copies nothing", "el último que comparte no copia nada", 5, "the_last_sharer_copies_nothing",
+check("R001-7-last", "the last sharer copies nothing", "el último que comparte no copia nada", 5,
+      "the_last_sharer_copies_nothing",
       ("When nobody else has the frame, it can become writable again.",
        "Cuando nadie más tiene el marco, puede volver a ser escribible."),
       {"copies-last": ("You copy a frame that nobody else has. How can you tell?",
@@ -167,8 +168,8 @@ check("R001-11", "memory ends at any step of fork", "la memoria se acaba en cual
       {"no-error": ("A step failed and fork does not say -ENOMEM: which result is not looked at?",
                     "Un paso falló y fork no dice -ENOMEM: ¿qué resultado no se mira?"),
        "lost-reference": ("After a failed fork the parent's frames still have a second reference. Who frees the half-made child?",
-                          "Después de un fork fallido, los marcos del padre aún tienen una segunda referencia. ¿Quién libera "
-                          "al hijo a medio hacer?")},
+                          "Después de un fork fallido, los marcos del padre aún tienen una segunda referencia. ¿Quién libera al "
+                          "hijo a medio hacer?")},
       needs=("R001-2", "R001-7-last"))
 check("R001-11-full", "the task table is full", "la tabla de tareas está llena", 5, "the_task_table_is_full",
       ("task_create() says why it failed: hand that on.", "task_create() dice por qué falló: devuélvalo tal cual."),
