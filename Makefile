@@ -217,6 +217,7 @@ gdb: $(KERNEL_ELF) $(DISK) $(if $(PROG),$(BIN)/$(PROG))
 	$(Q)$(RUN) --gdb $(if $(PROG),--program $(BIN)/$(PROG))
 
 test: $(TOOLS_OK)
+	$(if $(wildcard tests),,$(error this tree has no tests of its own: try make grade))
 	$(Q)for machine in $(TEST_ARCH); do tools/setup --tests $$machine || exit; done
 	$(Q)TAMAL_ARCH='$(TEST_ARCH)' tools/test $(T)
 bench: $(KERNEL_ELF) $(IMAGE)
