@@ -344,10 +344,10 @@ static void odd_bytes_in_child(void)
 static void borders_in_child(void)
 {
     static const unsigned long borders[] = { 0xA1200000, 0xA1400000, 0xA1234000 };      /* of the leaf tables; any */
-    if (malloco(REGION_BYTES) != REGION_START) {
-        EXPECT(0, "no-block", "malloco(4194304) of a fresh task: expected 0x%lx", REGION_BASE);
+    char *block = malloco(REGION_BYTES);
+    if (!EXPECT(block == REGION_START, "no-block", "malloco(4194304) of a fresh task: expected 0x%lx, saw 0x%lx", REGION_BASE,
+                HEX(block)))
         return;
-    }
     for (size_t i = 0; i < COUNT(borders); i++) {
         char *border = (char *)borders[i];
         uint64_t seen = load_unaligned(border - 4);

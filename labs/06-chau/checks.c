@@ -89,11 +89,8 @@ static bool is_intact(char *block, size_t npages, uint64_t tag, unsigned long nu
                 there, npages))
         return false;
     uint64_t *word = changed(block, npages, tag);
-    if (word == 0)
-        return true;
-    EXPECT(0, "live-block", "block %lu was not given back, and 0x%lx reads 0x%lx, expected 0x%lx", number, HEX(word),
-           (unsigned long)*word, (unsigned long)(tag + (HEX(word) - HEX(block)) / PAGE));
-    return false;
+    return EXPECT(word == 0, "live-block", "block %lu was not given back, and 0x%lx reads 0x%lx, expected 0x%lx", number,
+                  HEX(word), (unsigned long)*word, (unsigned long)(tag + (HEX(word) - HEX(block)) / PAGE));
 }
 
 static bool give_back(char *block)
