@@ -68,7 +68,7 @@ class Look(Stub):
         text = self.console
         panic = re.search(r"^panic: (.*)$", text, re.M)
         if panic:
-            return Missed(f"{what}: {panic[1]}", "trap" if panic[1].startswith("kernel fault") else "panic")
+            return Missed(panic[1], "trap" if panic[1].startswith("kernel fault") else "panic")
         last = [line for line in text.splitlines() if line.strip()][-1:]
         return Missed(f"{what}; the console's last line: {last[0] if last else '(nothing)'}", {"ended": "off"}.get(kind, kind))
 

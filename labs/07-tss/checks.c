@@ -53,8 +53,10 @@ static void a_sweep_frees_blocks(void)
     EXPECT_EQ(chau(first), 0, "", "chau of the first block");
     EXPECT_EQ(chau(last), 0, "", "chau of the last block");
     wait_until_tick((counters_now().ticks / TICKS_PER_SWEEP + 1) * TICKS_PER_SWEEP + 1);
-    EXPECT_EQ(pages_with(0, first, n, PAGE_IS_RESIDENT, PAGE_IS_RESIDENT), 0, "not-freed", "pages of the first block after the sweep");
-    EXPECT_EQ(pages_with(0, last, 2, PAGE_IS_RESIDENT, PAGE_IS_RESIDENT), 0, "not-freed", "pages of the last block after the sweep");
+    EXPECT_EQ(pages_with(0, first, n, PAGE_IS_RESIDENT, PAGE_IS_RESIDENT), 0, "not-freed",
+              "pages of the first block after the sweep");
+    EXPECT_EQ(pages_with(0, last, 2, PAGE_IS_RESIDENT, PAGE_IS_RESIDENT), 0, "not-freed",
+              "pages of the last block after the sweep");
     EXPECT_EQ(counters_now().pages_swept - before, n + 2, "not-freed", "pages that the sweeps gave back");
     for (char i = 0; i < 3; i++)
         EXPECT_EQ(live[(size_t)i * PAGE], 'l' + i, "", "a byte of the block that lives");
@@ -108,8 +110,10 @@ static void many_tasks_and_a_sweep(void)
         }
     for (int i = 0; i < CHILDREN; i++) {
         status = -2;
-        EXPECT(pids[i] > 0 && wait_for_task(pids[i], &status) == pids[i], "", "child %d is made and waited for: pid %d", i, pids[i]);
-        EXPECT(status == 40 + i, "victim", "exit code of child %d, which slept while a sweep came: expected %d, saw %d", i, 40 + i, status);
+        EXPECT(pids[i] > 0 && wait_for_task(pids[i], &status) == pids[i], "", "child %d is made and waited for: pid %d", i,
+               pids[i]);
+        EXPECT(status == 40 + i, "victim", "exit code of child %d, which slept while a sweep came: expected %d, saw %d", i,
+               40 + i, status);
     }
     EXPECT(counters_now().sweeps > sweeps, "never", "a sweep came while %d tasks lived: expected 1 more, saw none", CHILDREN);
 }

@@ -1,6 +1,6 @@
 /*
- * checks.c -- gates and eviction, seen from a program: calls by vectors of their own, and what becomes of a task that does what it
- * may not. The descriptors themselves and the console's lines are in checks.py.
+ * checks.c -- gates and eviction, seen from a program: calls by vectors of their own, and what becomes of a task that does what
+ * it may not. The descriptors themselves and the console's lines are in checks.py.
  */
 #include "labs/user_check.h"
 #include "instructions.h"
@@ -27,8 +27,8 @@ static void calls_of_100_and_101(void)
     EXPECT(first == REGION_BASE, "result", "EAX after int 100 with EAX = %u: expected 0x%x, saw 0x%x", pages * (uint32_t)PAGE,
            (uint32_t)REGION_BASE, first);
     uint32_t second = call(100, 1);
-    EXPECT(second == next, "argument", "EAX after the next int 100: expected 0x%x, behind the first block of %u pages, saw 0x%x", next,
-           pages, second);
+    EXPECT(second == next, "argument", "EAX after the next int 100: expected 0x%x, behind the first block of %u pages, saw 0x%x",
+           next, pages, second);
     uint32_t freed = call(101, first), again = call(101, first);
     EXPECT(freed == 0, "argument", "EAX after int 101 with the first block: expected 0, saw 0x%x", freed);
     EXPECT(again == (uint32_t)-EINVAL, "result", "EAX after int 101 with the same block again: expected -EINVAL (0x%x), saw 0x%x",
@@ -46,7 +46,8 @@ static void call_of_222(void)
     if (pid == 0)
         exit(55);
     EXPECT((int)pid > 0, "result", "EAX after int 222: expected the child's pid, saw 0x%x", pid);
-    EXPECT(wait_for_task((int)pid, &status) == (int)pid && status == 55, "result", "the child's exit code: expected 55, saw %d", status);
+    EXPECT(wait_for_task((int)pid, &status) == (int)pid && status == 55, "result", "the child's exit code: expected 55, saw %d",
+           status);
 }
 
 /* ---- Pages that nobody has touched yet, of every kind. What the fault handler provides must go on being provided. */
@@ -71,8 +72,8 @@ static void every_lazy_page_comes(void)
         heap[i * PAGE] = area[i * PAGE] = block[i * PAGE] = bytes_of_image[0][i * PAGE] = (char)(i + 1);
     for (char i = 0; i < 3; i++)
         EXPECT(heap[(size_t)i * PAGE] == i + 1 && area[(size_t)i * PAGE] == i + 1 && block[(size_t)i * PAGE] == i + 1, "",
-               "byte %d of heap, area, block: expected %d, saw %d %d %d", i, i + 1, heap[(size_t)i * PAGE], area[(size_t)i * PAGE],
-               block[(size_t)i * PAGE]);
+               "byte %d of heap, area, block: expected %d, saw %d %d %d", i, i + 1, heap[(size_t)i * PAGE],
+               area[(size_t)i * PAGE], block[(size_t)i * PAGE]);
     EXPECT_EQ(grow_stack(20), 20, "", "twenty calls deep, with a stack that grew");
 }
 
@@ -103,8 +104,9 @@ static int bad_vector(void *deed) { ((void (*)(void))deed)(); return 7; }
 static int bad_store(void *address) { *(volatile char *)address = 1; return 7; }
 static int bad_load(void *address) { (void)*(volatile char *)address; return 7; }
 
-static char *const bad_places[] = { 0, (char *)0x1000, (char *)KERNEL_ADDRESS, (char *)(REGION_BASE - 1), (char *)(REGION_BASE + (4u << 20)),
-                                    (char *)0x40000000 };
+static char *const bad_places[] = {
+    0, (char *)0x1000, (char *)KERNEL_ADDRESS, (char *)(REGION_BASE - 1), (char *)(REGION_BASE + (4u << 20)), (char *)0x40000000,
+};
 
 static void a_bad_access_ends_the_task(void)
 {
@@ -112,12 +114,14 @@ static void a_bad_access_ends_the_task(void)
 
     for (unsigned i = 0; i < COUNT(bad_places); i++) {
         int status = in_child(i % 2 == 0 ? bad_store : bad_load, bad_places[i]);
-        EXPECT(status != 7, "goes-on", "a task that touches %p: expected its end, saw that it goes on behind the access", bad_places[i]);
-        EXPECT(status == -1 || status == 7, "code", "exit code of a task that touches %p: expected -1, saw %d", bad_places[i], status);
+        EXPECT(status != 7, "goes-on", "a task that touches %p: expected its end, saw that it goes on behind the access",
+               bad_places[i]);
+        EXPECT(status == -1 || status == 7, "code", "exit code of a task that touches %p: expected -1, saw %d", bad_places[i],
+               status);
     }
     unsigned counted = (unsigned)(counters_now().evictions - before);
-    EXPECT(counted <= COUNT(bad_places), "again", "%u bad accesses: expected %u evictions at most, saw %u", (unsigned)COUNT(bad_places),
-           (unsigned)COUNT(bad_places), counted);
+    EXPECT(counted <= COUNT(bad_places), "again", "%u bad accesses: expected %u evictions at most, saw %u",
+           (unsigned)COUNT(bad_places), (unsigned)COUNT(bad_places), counted);
 }
 
 /* What is allowed to level 3 only through a gate. */
@@ -162,11 +166,28 @@ static void only_that_task_ends(void)
         }
     close(fds[0]);
     EXPECT(dead == 0, "goes-on", "an evicted task: expected that it never runs again, saw that it wrote %u bytes more", dead);
-    EXPECT(mine == 1 && others == 8, "others", "bytes of the victim and of its sibling: expected 1 and 8, saw %u and %u", mine, others);
+    EXPECT(mine == 1 && others == 8, "others", "bytes of the victim and of its sibling: expected 1 and 8, saw %u and %u", mine,
+           others);
     status = -2;
-    EXPECT(wait_for_task(victim, &status) == victim && status == -1, "code", "the victim's exit code: expected -1, saw %d", status);
+    EXPECT(wait_for_task(victim, &status) == victim && status == -1, "code", "the victim's exit code: expected -1, saw %d",
+           status);
     status = -2;
-    EXPECT(wait_for_task(other, &status) == other && status == 3, "others", "the sibling's exit code: expected 3, saw %d", status);
+    EXPECT(wait_for_task(other, &status) == other && status == 3, "others", "the sibling's exit code: expected 3, saw %d",
+           status);
+}
+
+/* A task that is killed from outside while it computes, and makes no call: its next trap is its last. */
+static void a_killed_task_ends(void)
+{
+    int status = -2, pid = fork();
+
+    if (pid == 0)
+        for (;;)
+            ;
+    pause(1);
+    EXPECT(pid > 0 && kill(pid) == 0, "", "kill(%d) of a task that computes: expected 0", pid);
+    EXPECT(wait_for_task(pid, &status) == pid && status == -1, "", "exit code of a task that was killed: expected -1, saw %d",
+           status);
 }
 
 static int die_with_blocks(void *npages)
@@ -183,7 +204,8 @@ static void its_memory_comes_back(void)
     (void)in_child(die_with_blocks, (void *)3);         /* so that all caches are filled */
     long before = frames_at_rest();
     for (int i = 0; i < 6; i++)
-        EXPECT_EQ(in_child(die_with_blocks, (void *)(size_t)(20 + check_random() % 50)), -1, "code", "exit code of an evicted task");
+        EXPECT_EQ(in_child(die_with_blocks, (void *)(size_t)(20 + check_random() % 50)), -1, "code",
+                  "exit code of an evicted task");
     long after = frames_at_rest();
     EXPECT(after == before, "leak", "free frames after six evictions: expected %ld as before, saw %ld", before, after);
 }
@@ -191,8 +213,9 @@ static void its_memory_comes_back(void)
 /* For checks.py: bad deeds one after the other, each announced; the console has the kernel's lines between them. */
 static void deeds(void)
 {
-    static const struct { const char *name; void (*function)(void); } list[] = { { "int14", int_14 }, { "int32", int_32 },
-                                                                                { "sweeper", jump_sweeper }, { "halt", halt_cpu } };
+    static const struct { const char *name; void (*function)(void); } list[] = {
+        { "int14", int_14 }, { "int32", int_32 }, { "sweeper", jump_sweeper }, { "halt", halt_cpu },
+    };
     for (unsigned i = 0; i < COUNT(list); i++) {
         printf("deed: %s\n", list[i].name);
         printf("ended: %d\n", in_child(bad_vector, (void *)list[i].function));
@@ -204,9 +227,15 @@ static void deeds(void)
 }
 
 static const struct check checks[] = {
-    { "calls_of_100_and_101", calls_of_100_and_101 }, { "call_of_222", call_of_222 }, { "every_lazy_page_comes", every_lazy_page_comes },
-    { "a_fault_changes_no_register", a_fault_changes_no_register }, { "a_bad_access_ends_the_task", a_bad_access_ends_the_task },
-    { "a_forbidden_instruction_ends_the_task", a_forbidden_instruction_ends_the_task }, { "only_that_task_ends", only_that_task_ends },
-    { "its_memory_comes_back", its_memory_comes_back }, { "deeds", deeds },
+    { "calls_of_100_and_101", calls_of_100_and_101 },
+    { "call_of_222", call_of_222 },
+    { "every_lazy_page_comes", every_lazy_page_comes },
+    { "a_fault_changes_no_register", a_fault_changes_no_register },
+    { "a_bad_access_ends_the_task", a_bad_access_ends_the_task },
+    { "a_forbidden_instruction_ends_the_task", a_forbidden_instruction_ends_the_task },
+    { "only_that_task_ends", only_that_task_ends },
+    { "a_killed_task_ends", a_killed_task_ends },
+    { "its_memory_comes_back", its_memory_comes_back },
+    { "deeds", deeds },
 };
 int main(void) { return run_check(checks, COUNT(checks)); }

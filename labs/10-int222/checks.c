@@ -1,6 +1,6 @@
 /*
- * checks.c -- int 222, seen from a program. Each fork is made by the instruction itself, with every register set, so that nothing of
- * the library stands between. The child's TSS is looked at in checks.py.
+ * checks.c -- int 222, seen from a program. Each fork is made by the instruction itself, with every register set, so that nothing
+ * of the library stands between. The child's TSS is looked at in checks.py.
  */
 #include "labs/user_check.h"
 #include "instructions.h"
@@ -58,9 +58,12 @@ static void fork_once(void)
 static void parent_and_child(void)
 {
     fork_once();
-    EXPECT(seen_in_parent.eax != NOTHING, "parent-result", "EAX after int 222 in the parent: expected the child's pid, saw what was in it before");
-    EXPECT((int)seen_in_parent.eax > 0, "parent-result", "EAX after int 222 in the parent: expected the child's pid, saw 0x%x", seen_in_parent.eax);
-    EXPECT(child_pid == (int)seen_in_parent.eax, "parent-result", "EAX after int 222 in the parent: expected %d, the pid of the child that ended, saw %d",
+    EXPECT(seen_in_parent.eax != NOTHING, "parent-result",
+           "EAX after int 222 in the parent: expected the child's pid, saw what was in it before");
+    EXPECT((int)seen_in_parent.eax > 0, "parent-result", "EAX after int 222 in the parent: expected the child's pid, saw 0x%x",
+           seen_in_parent.eax);
+    EXPECT(child_pid == (int)seen_in_parent.eax, "parent-result",
+           "EAX after int 222 in the parent: expected %d, the pid of the child that ended, saw %d",
            child_pid, (int)seen_in_parent.eax);
     EXPECT(seen_in_child.eax == 0, "child-result", "EAX after int 222 in the child: expected 0, saw 0x%x", seen_in_child.eax);
     EXPECT(child_status == 55, "", "the child's exit code: expected 55, saw %d", child_status);
@@ -69,11 +72,15 @@ static void parent_and_child(void)
 static void same_registers_in_both(void)
 {
     fork_once();
-    EXPECT(seen_in_parent.wrong == 0, "registers", "registers of the parent differ in these bits: expected none, saw 0x%x", seen_in_parent.wrong);
-    EXPECT(seen_in_child.wrong == 0, "registers", "registers of the child differ from the parent's in these bits: expected none, saw 0x%x",
+    EXPECT(seen_in_parent.wrong == 0, "registers", "registers of the parent differ in these bits: expected none, saw 0x%x",
+           seen_in_parent.wrong);
+    EXPECT(seen_in_child.wrong == 0, "registers",
+           "registers of the child differ from the parent's in these bits: expected none, saw 0x%x",
            seen_in_child.wrong);
-    EXPECT((seen_in_parent.flags & 0x401) == 0x401, "flags", "flags of the parent: expected DF and CF set (0x401), saw 0x%x", seen_in_parent.flags);
-    EXPECT((seen_in_child.flags & 0x401) == 0x401, "flags", "flags of the child: expected DF and CF set (0x401), saw 0x%x", seen_in_child.flags);
+    EXPECT((seen_in_parent.flags & 0x401) == 0x401, "flags", "flags of the parent: expected DF and CF set (0x401), saw 0x%x",
+           seen_in_parent.flags);
+    EXPECT((seen_in_child.flags & 0x401) == 0x401, "flags", "flags of the child: expected DF and CF set (0x401), saw 0x%x",
+           seen_in_child.flags);
 }
 
 /* ---- A call twelve deep: each level forks, and the child comes back through all the levels above it. */
@@ -98,9 +105,11 @@ static void call_depth_is_intact(void)
     pid = fork_at_the_bottom(DEPTH, 0);
     if (pid == 0)
         exit(levels_seen);
-    EXPECT(levels_seen == DEPTH + 1, "stack", "levels of a call that the parent came back through: expected %d, saw %d", DEPTH + 1, levels_seen);
+    EXPECT(levels_seen == DEPTH + 1, "stack", "levels of a call that the parent came back through: expected %d, saw %d",
+           DEPTH + 1, levels_seen);
     EXPECT(pid > 0 && wait_for_task(pid, &status) == pid, "", "the child is waited for: pid %d", pid);
-    EXPECT(status == DEPTH + 1, "stack", "levels of a call that the child came back through: expected %d, saw %d", DEPTH + 1, status);
+    EXPECT(status == DEPTH + 1, "stack", "levels of a call that the child came back through: expected %d, saw %d", DEPTH + 1,
+           status);
 }
 
 static void siblings_and_grandchildren(void)
@@ -125,7 +134,8 @@ static void siblings_and_grandchildren(void)
     }
     for (int i = 0; i < N; i++) {
         status = -2;
-        EXPECT(pids[i] > 0 && wait_for_task(pids[i], &status) == pids[i], "", "child %d is made and waited for: pid %d", i, pids[i]);
+        EXPECT(pids[i] > 0 && wait_for_task(pids[i], &status) == pids[i], "", "child %d is made and waited for: pid %d", i,
+               pids[i]);
         EXPECT(status == 70 + i, "memory", "what child %d tells of its own child: expected %d, saw %d", i, 70 + i, status);
     }
     EXPECT(block[0] == 'p', "memory", "a byte that children and grandchildren wrote to: expected 'p' here, saw 0x%x", block[0]);
@@ -148,10 +158,13 @@ static void the_kernel_writes_to_one_side_only(void)
         exit(block[0] == '/' ? 44 : 1);
     }
     read(up[0], &byte, 1);
-    EXPECT(block[0] == 'p', "shows-through", "a byte that the kernel wrote for the child only: expected 'p' in the parent, saw 0x%x", block[0]);
-    EXPECT(block[PAGE] == 'p' && block[PAGE + 8] == 'p', "shows-through", "bytes of counters that the kernel wrote for the child only: expected "
+    EXPECT(block[0] == 'p', "shows-through",
+           "a byte that the kernel wrote for the child only: expected 'p' in the parent, saw 0x%x", block[0]);
+    EXPECT(block[PAGE] == 'p' && block[PAGE + 8] == 'p', "shows-through",
+           "bytes of counters that the kernel wrote for the child only: expected "
            "'p' in the parent, saw 0x%x 0x%x", block[PAGE], block[PAGE + 8]);
-    EXPECT(pid > 0 && wait_for_task(pid, &status) == pid && status == 44, "", "the child reads what the kernel wrote: expected 44, saw %d", status);
+    EXPECT(pid > 0 && wait_for_task(pid, &status) == pid && status == 44, "",
+           "the child reads what the kernel wrote: expected 44, saw %d", status);
 }
 
 /* ---- The table of tasks is full. */
@@ -167,7 +180,8 @@ static void no_more_tasks(void)
         exit(0);
     }
     EXPECT(made >= 4 && made < 24, "", "children with maxtasks=24: expected 4 to 23, saw %d", made);
-    EXPECT(pid == -EAGAIN, "error", "EAX after int 222 when there are too many tasks: expected -EAGAIN (%d), saw %d", -EAGAIN, pid);
+    EXPECT(pid == -EAGAIN, "error", "EAX after int 222 when there are too many tasks: expected -EAGAIN (%d), saw %d", -EAGAIN,
+           pid);
     while (wait(0) > 0)
         made--;
     EXPECT(made == 0, "", "children that were not waited for: expected 0, saw %d", made);
