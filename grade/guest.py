@@ -30,8 +30,6 @@ SILENT_CPU = 4.0            # seconds of processor time without a first line
 FROZEN_CPU = 1.5            # ... without a tick: interrupts are off for too long
 ASLEEP = 100                # looks in a row at which the emulator slept and no tick came: its harts wait for nothing
 AFTER_PANIC_CPU = 1.0
-ASLEEP = 8                  # seconds of the clock on the wall without a tick, in which it uses hardly any of its processor: it sleeps
-ASLEEP_SHARE = 0.03         # for good. (Asking it for its ticks alone takes a hundredth.)
 WALL = 20                   # the clock on the wall may take so many times the processor's, then the host is to blame
 CONSOLE_MAX = 4 << 20       # a machine that says more than this says nothing new
 SAMPLES = 12
@@ -212,12 +210,7 @@ class Guest:
         """Until it ends by itself (None), or must be ended."""
         last_record = last_tick = 0
         tick_cpu = panic_cpu = 0.0
-<<<<<<< ours
         ticks = asleep = 0
-=======
-        tick_wall = time.monotonic()
-        ticks = 0
->>>>>>> theirs
         while True:
             time.sleep(0.03)
             if self.read_console():
@@ -245,18 +238,11 @@ class Guest:
                     return None
                 continue
             if seen != last_tick:
-<<<<<<< ours
                 last_tick, tick_cpu, ticks, asleep = seen, cpu, seen, 0
             if asleep > ASLEEP:
                 if "Tamal on " not in self.console:
                     return Ending("silent", "no first line after the firmware's, and every hart sleeps", self.samples()[1])
                 return self.stuck("the clock stands still and every hart sleeps")
-=======
-                last_tick, tick_cpu, ticks, tick_wall = seen, cpu, seen, time.monotonic()
-            still = time.monotonic() - tick_wall
-            if still > ASLEEP and cpu - tick_cpu < ASLEEP_SHARE * still:
-                return self.stuck("the clock stands still and the machine sleeps")
->>>>>>> theirs
             if "Tamal on " not in self.console and cpu > SILENT_CPU:
                 return Ending("silent", "no first line after the firmware's", self.samples()[1])
             if cpu - tick_cpu > FROZEN_CPU + (SILENT_CPU if last_tick == 0 else 0):
