@@ -19,7 +19,7 @@ import subprocess
 import time
 
 import run
-from guest import Ending, Guest, Symbols
+from guest import Ending, Guest, Symbols, end_with_us
 from stub import Stub
 from trees import BuildError
 
@@ -46,7 +46,7 @@ class Look(Stub):
         with self.theirs:
             self.process = subprocess.Popen([*guest.arguments, *self.arguments()], stdin=subprocess.DEVNULL,
                                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-                                            pass_fds=[self.theirs.fileno()])
+                                            preexec_fn=end_with_us, pass_fds=[self.theirs.fileno()])
         self.guest.process = self.process
 
     def __enter__(self):

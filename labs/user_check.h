@@ -46,9 +46,16 @@ static inline void record(const char *kind, const char *format, ...)
     write(1, line, (size_t)length);
 }
 
-/* EXPECT -- if it does not hold: the key of a hint, and what was expected and what was seen. Only the first ones are told. */
+/* EXPECT -- whether it holds; if not: the key of a hint, and what was expected and what was seen. Only the first ones are told. */
 #define EXPECT(condition, hint, ...) \
-    ((condition) ? (check_held++, 1) : (check_broken++ < 8 ? record("fail", hint "|" __VA_ARGS__) : (void)0, 0))
+    ({ \
+        int held_ = (condition) ? 1 : 0; \
+        if (held_) \
+            check_held++; \
+        else if (check_broken++ < 8) \
+            record("fail", hint "|" __VA_ARGS__); \
+        held_; \
+    })
 
 #define EXPECT_EQ(seen, expected, hint, what) \
     do { \
