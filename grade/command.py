@@ -77,6 +77,8 @@ def debug(options):
     source = Path(options.source)
     lab = labs.find(source, options.lab)[0]
     check = lab.find(options.check)
+    if check.outside:
+        raise labs.LabError(f"{check.id} looks into the machine from outside: use make gdb, and the handout's session")
     submission = trees.snapshot(source)
     trees.lay_out(trees.compose(pristine_of(source, options) or submission, submission, lab.files), work_folder(source, lab))
     built = trees.Built(work_folder(source, lab), lab)

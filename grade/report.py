@@ -42,7 +42,9 @@ def text_line(record, result, language, verbose=False):
         lines.append(fold(t("hint"), result["hint"][language]))
     if ending != "build":
         seed = f"  ({t('seed')} {result['seed']})" if result["seed"] else ""
-        lines += [fold(t("again"), again(record, result)) + seed, fold(t("debug"), again(record, result, True))]
+        lines.append(fold(t("again"), again(record, result)) + seed)
+        if not result["outside"]:
+            lines.append(fold(t("debug"), again(record, result, True)))
     if verbose or ending in ("panic", "trap", "deadlock", "livelock", "build", "reboot", "silent", "off"):
         lines += ["          | " + more for more in result["more"][:14 if not verbose else 60]]
     return "\n".join(lines)

@@ -146,7 +146,7 @@ class Grading:
 
     def note(self, check, result):
         with self.lock:
-            result.update(id=check.id, title=check.title, points=check.points, hidden=check.hidden,
+            result.update(outside=bool(check.outside), id=check.id, title=check.title, points=check.points, hidden=check.hidden,
                           earned=check.points if result["status"] == "pass" else 0, cpus=min(self.cpus or check.cpus, 8))
             result["hint"] = {language: hint_for(check, result, language) for language in ("en", "es")}
             self.results[check.id] = result
@@ -171,8 +171,8 @@ def build_failed(lab, checks, error):
     for check in checks:
         results.append({"status": "fail", "seen": f"{error.why}: {lines[0].strip() if lines else error.output.strip()[-200:]}",
                         "hint_key": "build", "ending": "build", "detail": error.why, "more": error.output.splitlines()[-30:],
-                        "seed": 0, "console": "", "id": check.id, "title": check.title, "points": check.points, "hidden": check.hidden,
-                        "earned": 0, "cpus": check.cpus,
+                        "seed": 0, "console": "", "outside": bool(check.outside), "id": check.id, "title": check.title,
+                        "points": check.points, "hidden": check.hidden, "earned": 0, "cpus": check.cpus,
                         "hint": {language: messages.say("build", language, messages.ENDING_HINTS) for language in ("en", "es")}})
     return results
 
