@@ -178,6 +178,18 @@ class Guest:
         except OSError:
             return time.monotonic() - self.started          # no /proc here: the clock on the wall must do
 
+    def wanting_seconds(self):
+        """Seconds in which it ran, or would have run had the host not been busy; of all its threads. None: this host does not tell."""
+        total, folder = 0, f"/proc/{self.process.pid}/task"
+        try:
+            for thread in os.listdir(folder):
+                with open(f"{folder}/{thread}/schedstat") as stat:
+                    ran, waited, _ = stat.read().split()
+                    total += int(ran) + int(waited)
+        except (OSError, ValueError):
+            return None
+        return total / 1e9
+
     def asleep(self):
         """Every thread of the emulator sleeps: none wants the processor, however busy the host is."""
         try:

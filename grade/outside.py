@@ -25,7 +25,7 @@ from trees import BuildError
 
 CAP = 120           # seconds of the clock on the wall an answer may take: a slow host is no error ...
 CAP_CPU = 8.0       # ... but so many of its processor are
-ASLEEP = 8          # seconds in which it uses none of its processor: it waits for what does not come
+ASLEEP = 8          # seconds in which it neither runs nor waits for a processor: it sleeps, and what it waits for does not come
 
 
 class Missed(Exception):
@@ -73,15 +73,15 @@ class Look(Stub):
         return Missed(f"{what}; the console's last line: {last[0] if last else '(nothing)'}", {"ended": "off"}.get(kind, kind))
 
     def begin_wait(self):
-        self.used, self.awake = self.guest.processor_seconds(), time.monotonic()
-        self.used_at_first = self.used
+        self.used_at_first = self.guest.processor_seconds()
+        self.wanting, self.awake = self.guest.wanting_seconds(), time.monotonic()
 
     def tired(self):
         """While an answer is waited for: has the machine had more time than anything here takes?"""
-        used = self.guest.processor_seconds()
-        if used - self.used > 0.02:
-            self.used, self.awake = used, time.monotonic()
-        return used - self.used_at_first > CAP_CPU or time.monotonic() - self.awake > ASLEEP
+        wanting = self.guest.wanting_seconds()
+        if wanting is None or self.wanting is None or wanting - self.wanting > 0.05:
+            self.wanting, self.awake = wanting, time.monotonic()
+        return self.guest.processor_seconds() - self.used_at_first > CAP_CPU or time.monotonic() - self.awake > ASLEEP
 
     def run_until(self, *places, times=1):
         """As Stub's, but a panic on the way ends the check."""
