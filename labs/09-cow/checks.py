@@ -193,4 +193,4 @@ check("M2", "all sharers write at once", "todos escriben a la vez", 5, "all_shar
       ("References, the copy and the entry: in which order, and under which lock?",
        "Referencias, copia y entrada: ¿en qué orden y con qué lock tomado?"),
       dict.fromkeys(("mixed", "evicted", "deadlock", "livelock", "trap", "panic", "timeout"), MIXED),
-      needs=("R001-7",), seeds=3)
+      needs=("R001-7",), seeds=3, quiet=5, seconds=20)
