@@ -55,8 +55,15 @@ static void every_frame_is_there(void)
     size_t expected = frame_table.bytes / PAGE_SIZE, free = 0;
     EXPECT(frames_total() == expected, "wrong-count", "frames of all: expected %zu, from 0x%lx to the end of RAM, saw %zu", expected,
            (long)frame_table.first, frames_total());
-    for (size_t i = 0; i < expected; i++)
-        free += frame_table.pages[i].refs == 0;
+    for (unsigned tries = 0; tries < 20; tries++) {     /* other harts may still be busy with their start */
+        size_t before = frames_free();
+        free = 0;
+        for (size_t i = 0; i < expected; i++)
+            free += frame_table.pages[i].refs == 0;
+        if (free == before)
+            break;
+        sleep_until_us(clock_uptime_us() + 10000);
+    }
     EXPECT(frames_free() == free, "wrong-count", "free frames: %zu have no reference, the lists count %zu", free, frames_free());
 }
 

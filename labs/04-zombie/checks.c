@@ -384,14 +384,13 @@ static void stack_is_left_first(void)
         struct order order = { .code = (int)round ^ 0x1234, .delay = 1 + check_random() % 150 };
         if (hit != 0 && round % 4 != 0)
             order.delay = hit + check_random() % 9 - MIN(hit - 1, 6);
-        uint64_t end = clock_uptime_us() + PATIENCE_US / 4;
+        uint64_t end = clock_uptime_us() + 400;
         late = NULL;
         int pid = start(die_watched, (intptr_t)&order);
         if (cpus_online > 1)
             irq_push();                         /* an idle hart takes it, not this one */
-        while ((late == NULL || __atomic_load_n(&late->state, __ATOMIC_ACQUIRE) != ZOMBIE) && clock_uptime_us() < end)
-            if (cpus_online == 1)
-                yield();
+        while (cpus_online > 1 && (late == NULL || __atomic_load_n(&late->state, __ATOMIC_ACQUIRE) != ZOMBIE) && clock_uptime_us() < end)
+            ;
         if (late != NULL && late->on_cpu && (hit == 0 || order.delay < hit || round % 16 == 0))
             hit = order.delay;
         if (cpus_online > 1)
