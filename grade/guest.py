@@ -55,6 +55,11 @@ class HostError(Exception):
     """Not the student's doing: the emulator is missing, a file cannot be written ..."""
 
 
+def need_emulator(machine):
+    if shutil.which(QEMU[machine]) is None:
+        raise HostError(f"{QEMU[machine]} is not installed: make setup ARCH={machine}")
+
+
 class Symbols:
     def __init__(self, kernel):
         done = subprocess.run(["nm", "-n", str(kernel)], capture_output=True, text=True)
@@ -117,8 +122,7 @@ class Guest:
 
     def __init__(self, kernel, machine, *, cpus=1, seed=1, append="", image=None, memory=None, key="0" * 32, seconds=60, quiet=15):
         """seconds: of the machine's time it may take; quiet: of them without a record."""
-        if shutil.which(QEMU[machine]) is None:
-            raise HostError(f"{QEMU[machine]} is not installed: make setup ARCH={machine}")
+        need_emulator(machine)
         self.kernel, self.machine = kernel, machine
         self.frozen = FROZEN_CPU + 0.5 * min(cpus, CPUS_MAX[machine])
         self.symbols = Symbols(kernel)

@@ -10,7 +10,7 @@ import time
 
 import messages
 import trees
-from guest import Guest, HostError
+from guest import Guest, HostError, need_emulator
 
 STATUS = ("pass", "fail", "skip")
 
@@ -187,6 +187,7 @@ def record_of(lab, results, started):
 def grade(source, lab, work, *, pristine=None, checks=None, cpus=None, seed=1, jobs=None, contained=False, say=lambda result: None):
     """Grade the tree at `source` (a folder, or a dict of files). work: a folder to build in, kept for the next time."""
     started = time.monotonic()
+    need_emulator(lab.machine)
     submission = source if isinstance(source, dict) else trees.snapshot(source)
     tree = trees.compose(submission if pristine is None else pristine, submission, lab.files)
     trees.lay_out(tree, work)

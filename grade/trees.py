@@ -210,7 +210,7 @@ class Built:
         if status is None:
             raise BuildError(f"the build was not over after {BUILD_SECONDS} s", self.output)
         if status != 0:
-            if "is not installed" in self.output or "make setup" in self.output:
+            if "is not installed" in self.output or "tools/setup: " in self.output:
                 raise HostError(self.output.strip()[-400:])
             raise BuildError("the build failed", self.output)
 
