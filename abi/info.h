@@ -46,7 +46,8 @@ struct kcounters {                      /* since boot unless said otherwise; gro
     uint64_t frames_cached;             /* frames of the block cache that could be given back */
     uint64_t pages_committed;           /* pages promised and not yet backed by a frame */
     uint64_t clock_hz;                  /* counts a second of the clock a program can read: clock_ns() is made of it */
-    uint64_t reserved[5];
+    uint64_t frames_cache_index;        /* frames that describe blocks of the cache: given back with the last of their blocks */
+    uint64_t reserved[4];
 };
 _Static_assert(sizeof(struct kcounters) == 24 * 8, "struct kcounters is ABI");
 

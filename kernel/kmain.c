@@ -39,12 +39,12 @@ void kmain(void)
     clock_start_cpu();                  /* the tick */
     ramdisk_init();                     /* root_disk: the initrd if there is one, ... */
     disks_probe();                      /* ... else the first disk that this machine's driver finds */
+    sweeper_start();                    /* barrendero: takes back what chau() marked, once in 100 ticks */
     if (!demo_start()) {                /* demo=... on the command line runs kernel tasks instead of programs */
         int pid = task_start_init(start_user, NULL);
         if (pid < 0)
             panic("cannot make the first task: error %d", -pid);
     }
-    sweeper_start();                    /* barrendero: takes back what chau() marked, once in 100 ticks */
     scheduler();                        /* this CPU's idle loop: does not return */
 }
 

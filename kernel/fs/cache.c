@@ -19,10 +19,11 @@
 #include "sched/sleeplock.h"
 
 #define WRITE_TRANSFERS 8               /* requests in flight while writing */
+#define AHEAD_TRANSFERS 16              /* requests in flight that read ahead: who finds none free does without */
 #define HASH_PAGE (PAGE_SIZE / sizeof(struct buffer *))
 #define SPARE_MAX 64                    /* descriptors kept for the next buffers */
 
-/* One request and what it carries. Reads ahead allocate theirs; writes have a pool. */
+/* One request and what it carries. */
 struct transfer {
     struct block_request request;
     struct buffer *buffers[BLOCK_SEGMENTS_MAX];     /* NULL: plain pages */
@@ -33,8 +34,7 @@ struct transfer {
 struct spinlock  fs_lock = SPINLOCK_INIT("fs", RANK_FS);
 struct sleeplock io_lock;
 
-static struct slab_cache buffer_slab   = SLAB_CACHE("buffer", struct buffer);
-static struct slab_cache transfer_slab = SLAB_CACHE("transfer", struct transfer);
+static struct slab_cache buffer_slab = SLAB_CACHE("buffer", struct buffer);
 
 static struct {
     struct block_device *device;
@@ -58,6 +58,7 @@ static struct {
 } cache;
 
 static struct transfer pool[WRITE_TRANSFERS];       /* io_lock; busy and in_flight: fs_lock */
+static struct transfer ahead[AHEAD_TRANSFERS];      /* whose busy says so; busy: fs_lock */
 static struct buffer **batch;                       /* io_lock; CACHE_BATCH entries */
 
 static size_t cache_shrink(size_t nframes);
@@ -132,11 +133,14 @@ static void reference(struct buffer *b)
     }
 }
 
-/* Drop the frame and keep the descriptor for later. Never slab_free() here: memory pressure may come from the slab. */
+/* The frame and the descriptor go. fs_lock held. Some descriptors are kept: a shortage must not lack one for its last frame. */
 static void discard(struct buffer *b)
 {
     free_page(b->data);
-    b->data = NULL;
+    if (cache.spare_count == SPARE_MAX) {
+        slab_free(&buffer_slab, b);
+        return;
+    }
     list_push_back(&cache.spare, &b->link);
     cache.spare_count++;
 }
@@ -161,6 +165,8 @@ static size_t cache_reclaimable(void)
 {
     return __atomic_load_n(&cache.lru_count, __ATOMIC_RELAXED);
 }
+
+size_t cache_index_frames(void) { return __atomic_load_n(&buffer_slab.slabs, __ATOMIC_RELAXED); }
 
 static size_t cache_shrink(size_t nframes)
 {
@@ -188,18 +194,6 @@ static struct buffer *take_spare(void)
         cache.spare_count--;
     }
     return b;
-}
-
-void cache_trim(void)
-{
-    for (;;) {
-        acquire(&fs_lock);
-        struct buffer *b = cache.spare_count > SPARE_MAX ? take_spare() : NULL;
-        release(&fs_lock);
-        if (b == NULL)
-            return;
-        slab_free(&buffer_slab, b);
-    }
 }
 
 /* A buffer that is in no list and no chain yet, with a frame of unknown contents. */
@@ -356,8 +350,23 @@ static void read_ahead_done(struct block_request *r)
     acquire(&fs_lock);
     for (uint32_t i = 0; i < r->count; i++)
         reading_done(t->buffers[i], r->error);
+    t->busy = false;
     release(&fs_lock);
-    slab_free(&transfer_slab, t);
+}
+
+/* A transfer to read ahead from this block, now ours; NULL: the block is here, or enough is under way. */
+static struct transfer *take_ahead(uint32_t block)
+{
+    struct transfer *found = NULL;
+    acquire(&fs_lock);
+    if (cache_find(block) == NULL)
+        for (struct transfer *t = ahead; found == NULL && t < ahead + AHEAD_TRANSFERS; t++)
+            if (!t->busy)
+                found = t;
+    if (found != NULL)
+        found->busy = true;
+    release(&fs_lock);
+    return found;
 }
 
 /* A buffer for a block that is not here, marked as being read; NULL: it is here, or no memory. */
@@ -386,12 +395,7 @@ void cache_read_ahead(uint32_t block, uint32_t count)
     if (block >= cache.device->blocks)
         return;
     count = MIN(MIN(count, BLOCK_SEGMENTS_MAX), cache.device->blocks - block);
-    acquire(&fs_lock);
-    bool here = cache_find(block) != NULL;
-    release(&fs_lock);
-    if (here)
-        return;
-    struct transfer *t = slab_alloc(&transfer_slab);
+    struct transfer *t = take_ahead(block);
     if (t == NULL)
         return;
     uint32_t n = 0;
@@ -400,7 +404,9 @@ void cache_read_ahead(uint32_t block, uint32_t count)
         n++;
     }
     if (n == 0) {
-        slab_free(&transfer_slab, t);
+        acquire(&fs_lock);
+        t->busy = false;
+        release(&fs_lock);
         return;
     }
     t->request = (struct block_request){ .op = BLOCK_READ, .block = block, .count = n, .pages = t->pages,
@@ -618,11 +624,12 @@ static void finish_dirty(uint32_t count)
             cache.dirty_count++;
         }
         b->flags &= ~B_FAILED;
+        uint32_t owner = b->owner;
         b->refs--;
-        cache_settle(b);
+        cache_settle(b);                /* from here on b may be another's */
         release(&fs_lock);
         if (failed && cache.error_hook != NULL)
-            cache.error_hook(b->owner);
+            cache.error_hook(owner);
     }
 }
 

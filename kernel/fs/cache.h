@@ -92,8 +92,8 @@ int  cache_take_errors(void);           /* -EIO once after a data write failed, 
 void cache_settle(struct buffer *b);    /* fs_lock held, after flags were cleared: to the LRU list if it may */
 void cache_clean(struct buffer *b);     /* fs_lock held: B_DIRTY goes */
 struct buffer *cache_find(uint32_t block);      /* fs_lock held: the buffer if it is here, no reference taken */
-void cache_trim(void);                  /* flusher: give unused descriptors back */
 size_t cache_dirty_count(void);
+size_t cache_index_frames(void);        /* frames of descriptors, free ones among them too */
 
 /* cache_set_error_hook -- tells the owner (inode number) of data that could not be written. Task context, no spinlock. */
 void cache_set_error_hook(void (*hook)(uint32_t owner));

@@ -190,7 +190,6 @@ void fs_flush_step(bool by_time)
         (void)log_commit();
     if (by_time || log_wants_checkpoint())
         (void)log_checkpoint();
-    cache_trim();
 }
 
 static void flusher(void *unused)

@@ -54,6 +54,7 @@ void *slab_alloc(struct slab_cache *cache)
         if (s == NULL)
             return NULL;
         acquire(&cache->lock);
+        cache->slabs++;
         list_push_front(&cache->partial, &s->link);
     }
     void **object = s->free;
@@ -80,8 +81,10 @@ void slab_free(struct slab_cache *cache, void *object)
     s->free = object;
     cache->objects--;
     bool empty = s->used == 0;
-    if (empty)
+    if (empty) {
         list_remove(&s->link);
+        cache->slabs--;
+    }
     release(&cache->lock);
     if (empty)
         free_page(s);

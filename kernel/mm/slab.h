@@ -11,6 +11,7 @@ struct slab_cache {
     struct spinlock lock;
     struct list     partial;            /* slabs with a free object */
     size_t          objects;            /* handed out now */
+    size_t          slabs;              /* frames they lie in */
 };
 
 #define SLAB_CACHE(the_name, type) { .name = (the_name), .object_size = sizeof(type), \

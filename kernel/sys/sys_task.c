@@ -5,6 +5,7 @@
 #include "mm/kalloc.h"
 #include "mm/usercopy.h"
 #include "mm/vm.h"
+#include "fs/cache.h"
 #include "fs/fs.h"
 #include "sched/clock.h"
 #include "sys/syscall.h"
@@ -140,6 +141,7 @@ long sys_kcounters(struct task *self, const uintptr_t arg[])
         .tasks_max = tasks_limit(),
         .cpus = cpus_online,
         .clock_hz = machine.clock_hz,
+        .frames_cache_index = cache_index_frames(),
     };
     (void)self;
     return copy_to_user(va_of(arg[0]), &c, sizeof(c));

@@ -18,6 +18,7 @@
 #include "task/task.h"
 #include "task/internal.h"
 
+#define INIT_PID    1
 #define PID_BUCKETS 1024                /* power of two */
 #define TASKS_MIN   8                   /* the kernel's own, init, a shell and a program or two */
 
@@ -27,7 +28,7 @@ static struct spinlock tasks_lock = SPINLOCK_INIT("tasks", RANK_TASKS);
 
 static struct list  all_tasks = LIST_INIT(all_tasks);
 static struct task *by_pid[PID_BUCKETS];
-static int          last_pid;
+static int          last_pid = INIT_PID;        /* which is nobody else's */
 static unsigned     live, limit;        /* tasks that are not ZOMBIE, and how many there may be */
 static unsigned     present;            /* descriptors, zombies counted */
 static struct task *init_task;
@@ -137,7 +138,7 @@ static bool is_user_task(const struct task *t) { return t->entry == NULL || t ==
 static int next_pid(void)
 {
     do
-        last_pid = last_pid == INT32_MAX ? 1 : last_pid + 1;
+        last_pid = last_pid == INT32_MAX ? INIT_PID + 1 : last_pid + 1;
     while (find(last_pid) != NULL);
     return last_pid;
 }
@@ -155,7 +156,7 @@ int task_publish(struct task *t, struct task *parent)
 {
     acquire(&family_lock);
     acquire(&tasks_lock);
-    int pid = t->pid = next_pid();
+    int pid = t->pid = t == init_task ? INIT_PID : next_pid();
     if (t->group == 0)
         t->group = pid;
     struct task **bucket = &by_pid[(unsigned)pid & (PID_BUCKETS - 1)];

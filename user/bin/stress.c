@@ -223,31 +223,30 @@ _Noreturn static void work(unsigned kind, unsigned worker, uint64_t until, int t
     exit(0);
 }
 
-static unsigned long frames_available(unsigned long *cached)
+static unsigned long frames_available(void)
 {
     struct kcounters counters;
 
     sync();
     if (kcounters(&counters) < 0)
         err(1, "kcounters");
-    *cached = (unsigned long)counters.frames_cached;
-    return (unsigned long)(counters.frames_free + counters.frames_cached);
+    return (unsigned long)(counters.frames_free + counters.frames_cached + counters.frames_cache_index);
 }
 
-/* Orphans may still be on their way out: wait a little for their frames. */
+/* Orphans may still be on their way out: wait a little for their frames. Slabs of other objects may stay. */
+#define SLABS 64
 static bool frames_are_back(unsigned long before)
 {
-    unsigned long now = 0, tolerance = 0, cached;
+    unsigned long now = 0;
 
     for (int tries = 0; tries < 50; tries++) {
-        now = frames_available(&cached);
-        tolerance = 64 + cached / 24;   /* slabs stay; a cached block's descriptor goes with it */
-        if (now + tolerance >= before)
+        now = frames_available();
+        if (now + SLABS >= before)
             break;
         pause(1);
     }
     printf("stress: frames available before %lu, after %lu\n", before, now);
-    return now + tolerance >= before;
+    return now + SLABS >= before;
 }
 
 static bool run(const bool chosen[KINDS], unsigned workers, uint64_t until)
@@ -322,7 +321,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; optind == argc && i < KINDS; i++)
         chosen[i] = true;
 
-    unsigned long cached, before = frames_available(&cached);
+    unsigned long before = frames_available();
     bool good = run(chosen, (unsigned)workers, clock_ns() + seconds * 1000000000ull);
     good &= frames_are_back(before);
     printf("stress: %s\n", good ? "PASS" : "FAIL");

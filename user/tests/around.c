@@ -4,17 +4,14 @@
  *
  * Blocks that are only in the file system's log count as used until the log is emptied. So the log is kept busy for a
  * while before and after, and the best moment counts; a disk with a small log (mkfs -l 64) needs few rounds for that.
- * More blocks in the cache also need descriptors, about 38 in a frame, which the kernel does not count as cached. Other
- * caches (inodes and names in memory) may keep frames after a first run. A leak takes more each time: so the program is
- * run again until a run loses nothing, at most RUNS times.
+ * Other caches (inodes and names in memory) may keep frames after a first run. A leak takes more each time: so the program
+ * is run again until a run loses nothing, at most RUNS times.
  */
 #include "user/user.h"
 
 #define RUNS  3
 #define CHURN 8
 #define WAITS 20
-
-#define DESCRIPTORS_PER_FRAME 32                /* a little less than there are, so that roundings are allowed */
 
 struct state { long frames, tasks, promises; };
 
@@ -23,8 +20,8 @@ static struct state look(void)
     struct kcounters c;
 
     kcounters(&c);
-    long descriptors = (long)((c.frames_cached + DESCRIPTORS_PER_FRAME - 1) / DESCRIPTORS_PER_FRAME);
-    return (struct state){ (long)(c.frames_free + c.frames_cached) + descriptors, (long)c.tasks_live, (long)c.pages_committed };
+    return (struct state){ (long)(c.frames_free + c.frames_cached + c.frames_cache_index), (long)c.tasks_live,
+                           (long)c.pages_committed };
 }
 
 /* The best of many looks, while the log is made to go round. */

@@ -19,8 +19,11 @@ static inline struct kcounters counters_now(void)
     return c;
 }
 
-/* Frames that somebody could have: free ones, and cached blocks that would be given back. */
-static inline long frames_to_have(const struct kcounters *c) { return (long)(c->frames_free + c->frames_cached); }
+/* Frames that somebody could have: free ones, and cached blocks that would be given back with what describes them. */
+static inline long frames_to_have(const struct kcounters *c)
+{
+    return (long)(c->frames_free + c->frames_cached + c->frames_cache_index);
+}
 
 /* What the row of a task says: pid 0 is this task. All zeros: there is no such task. */
 static inline struct process_mem_info row_of(int pid)

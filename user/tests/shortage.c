@@ -113,17 +113,39 @@ TEST(read_of_a_growing_file_holds_nothing_while_it_waits)
     unlink(FILE);
 }
 
-/* All that is left is promised to one task. Then clean blocks of the cache are written again, which makes them dirty: what was
- * counted as free for the promise is not any more, and the promise must hold all the same. */
-static int claim_all_and_rewrite(void *descriptor)
+/* All that is left, promised to this task from here on. */
+static char *claim_all(void)
 {
-    int fd = (int)(long)descriptor;
     char *start = sbrk(0);
 
     while (sbrk(256 * PAGE) != SBRK_ERROR)
         ;
     while (sbrk(PAGE) != SBRK_ERROR)
         ;
+    return start;
+}
+
+/* A file of so many times 64 KiB, all of it in the cache and clean. */
+static int clean_file(int pieces)
+{
+    int fd = open(FILE, O_CREATE | O_RDWR | O_TRUNC);
+
+    for (int i = 0; i < pieces; i++)
+        CHECK_EQ(write(fd, data, sizeof data), sizeof data);
+    sync();
+    lseek(fd, 0, 0);
+    while (read(fd, data, sizeof data) > 0)
+        ;
+    return fd;
+}
+
+/* When all is promised, clean blocks of the cache are written again, which makes them dirty: what was counted as free for the
+ * promise is not any more, and the promise must hold all the same. */
+static int claim_all_and_rewrite(void *descriptor)
+{
+    int fd = (int)(long)descriptor;
+    char *start = claim_all();
+
     lseek(fd, 0, 0);
     for (int i = 0; i < 48; i++)
         if (write(fd, data, sizeof data) != (long)sizeof data)
@@ -134,15 +156,32 @@ static int claim_all_and_rewrite(void *descriptor)
 
 TEST(promises_hold_when_the_cache_becomes_dirty)
 {
-    int fd = open(FILE, O_CREATE | O_RDWR | O_TRUNC);
+    int fd = clean_file(48);
 
-    for (int i = 0; i < 48; i++)                /* 3 MiB */
-        CHECK_EQ(write(fd, data, sizeof data), sizeof data);
-    sync();
-    lseek(fd, 0, 0);
-    while (read(fd, data, sizeof data) > 0)
-        ;
     CHECK_EQ(in_child(claim_all_and_rewrite, (void *)(long)fd), 0);
+    close(fd);
+    unlink(FILE);
+}
+
+static int claim_and_touch_all(void *unused)
+{
+    char *start = claim_all();
+
+    (void)unused;
+    touch_pages(start, (sbrk(0) - start) / (long)PAGE);
+    return 0;
+}
+
+/* What describes a block is given back with the block, and not when something is written next time. */
+TEST(an_evicted_block_takes_its_descriptor_along)
+{
+    int fd = clean_file(160);                   /* 2,560 blocks: at least 50 frames of descriptors */
+    struct kcounters before = counters();
+
+    CHECK_EQ(in_child(claim_and_touch_all, 0), 0);
+    struct kcounters after = counters();
+    CHECK(before.frames_cached > after.frames_cached + 2000);
+    CHECK(after.frames_free + after.frames_cached > before.frames_free + before.frames_cached + 25);
     close(fd);
     unlink(FILE);
 }
@@ -210,6 +249,7 @@ int main(void)
     RUN(readlink_holds_nothing_while_it_waits);
     RUN(read_of_a_growing_file_holds_nothing_while_it_waits);
     RUN(promises_hold_when_the_cache_becomes_dirty);
+    RUN(an_evicted_block_takes_its_descriptor_along);
     checks_in_child(test_areas_of_one_task_are_bounded);
     RUN(a_mixed_heap_shrinks_in_one_step);
     RUN(a_killed_reader_stops);
