@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -198,30 +197,17 @@ def diff(before, after):
     return re.sub(r"^index .*\n", "", done.stdout, flags=re.M)
 
 
-def fuzzy(tree, patch):
-    """The tree with the patch applied although lines around it have moved or changed a little; None: a person is needed."""
-    with tempfile.TemporaryDirectory(prefix="tamal-fuzz.") as folder:
-        text = patch.read_text()
-        touched = {line.split(" b/", 1)[1] for line in text.splitlines() if line.startswith("diff --git ")}
-        trees.lay_out({name: both for name, both in tree.items() if name in touched}, folder)
-        done = subprocess.run(["patch", "-p1", "-s", "-F", "2", "--no-backup-if-mismatch", "-i", str(patch.resolve())], cwd=folder,
-                              capture_output=True, text=True)
-        if done.returncode != 0:
-            return None, done.stdout.strip()
-        rest = {name: both for name, both in tree.items() if name not in touched}
-        return {**rest, **{name: trees.contents(folder, name) for name in trees.files_of_folder(folder)}}, ""
-
-
 def lab_refresh(names):
     tree, person = trees.snapshot(ROOT), 0
     for lab in labs.find(ROOT, names):
         for path in [lab.folder / "starter.patch", *(mutant.path for mutant in lab.mutants)]:
             head = path.read_text().split("diff --git", 1)[0]
-            after, why = fuzzy(tree, path)
             where = path.relative_to(ROOT)
-            if after is None:
+            try:
+                after = trees.apply_near(tree, path)
+            except ValueError as why:
                 person += 1
-                print(f"{where}: needs a person:\n    " + why.replace("\n", "\n    "))
+                print(f"{where}: needs a person:\n    " + str(why).replace("\n", "\n    "))
                 continue
             fresh = head + diff(tree, after)
             if fresh != path.read_text():

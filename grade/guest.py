@@ -12,19 +12,18 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter, namedtuple
+from pathlib import Path
 
 from records import Reader
 
-QEMU = {"riscv": "qemu-system-riscv64", "i386": "qemu-system-i386"}
-HARDWARE = {
-    "riscv": ["-machine", "virt", "-bios", "default", "-global", "virtio-mmio.force-legacy=false"],
-    "i386": ["-machine", "pc", "-vga", "none", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"],
-}
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
+from hardware import CPUS_MAX, HARDWARE, QEMU  # noqa: E402
+
 MEMORY = {"riscv": "128M", "i386": "112M"}
-CPUS_MAX = {"riscv": 8, "i386": 1}
 
 TICKS_A_SECOND = 100
 SILENT_CPU = 4.0            # seconds of processor time without a first line
@@ -35,7 +34,7 @@ WALL = 20                   # the clock on the wall may take so many times the p
 CONSOLE_MAX = 4 << 20       # a machine that says more than this says nothing new
 SAMPLES = 12
 
-# word: see messages.py. detail: one line. more: lines for who wants to know. hint: a key of the lab's hints.
+# word: see messages.py. detail: one line. more: lines for who wants to know.
 Ending = namedtuple("Ending", "word detail more")
 
 
@@ -68,11 +67,15 @@ class Symbols:
         known = [(int(address, 16), name) for address, kind, name in
                  (line.split() for line in done.stdout.splitlines() if len(line.split()) == 3) if kind not in "aA"]
         self.address = {name: address for address, name in known}
-        self.code = [(address, name) for address, name in known]
+        self.known = known
 
     def name(self, address):
-        i = bisect.bisect_right(self.code, (address, "\x7f")) - 1
-        return self.code[i][1] if i >= 0 and address - self.code[i][0] < 1 << 16 else None
+        i = bisect.bisect_right(self.known, (address, "\x7f")) - 1
+        return self.known[i][1] if i >= 0 and address - self.known[i][0] < 1 << 16 else None
+
+
+def panic_word(message):
+    return "trap" if message.startswith("kernel fault") else "panic"
 
 
 class Monitor:
@@ -131,6 +134,7 @@ class Guest:
         self.folder = tempfile.mkdtemp(prefix="tamal-grade.")
         self.path = os.path.join(self.folder, "console")
         open(self.path, "wb").close()
+        self.taken = 0                          # bytes of it that were read
         self.arguments = [
             QEMU[machine], *HARDWARE[machine], "-smp", str(min(cpus, CPUS_MAX[machine])), "-m", memory or MEMORY[machine],
             "-kernel", str(kernel), "-net", "none", "-display", "none", "-no-reboot",
@@ -167,9 +171,9 @@ class Guest:
     def read_console(self):
         """How many records came."""
         with open(self.path, "rb") as file:
-            file.seek(self.taken if hasattr(self, "taken") else 0)
+            file.seek(self.taken)
             data = file.read(1 << 20)
-        self.taken = getattr(self, "taken", 0) + len(data)
+        self.taken += len(data)
         text = data.decode("utf-8", "replace")
         self.console += text
         return self.reader.feed(text)
@@ -238,9 +242,8 @@ class Guest:
 
     def watch(self):
         """Until it ends by itself (None), or must be ended."""
-        last_record = last_tick = 0
+        ticks = last_record = asleep = 0
         tick_cpu = panic_cpu = 0.0
-        ticks = asleep = 0
         while True:
             time.sleep(0.03)
             if self.read_console():
@@ -267,15 +270,15 @@ class Guest:
                     self.give_up()                      # it hangs as it goes off: what the console says is all there is
                     return None
                 continue
-            if seen != last_tick:
-                last_tick, tick_cpu, ticks, asleep = seen, cpu, seen, 0
+            if seen != ticks:
+                ticks, tick_cpu, asleep = seen, cpu, 0
             if asleep > ASLEEP:
                 if "Tamal on " not in self.console:
                     return Ending("silent", "no first line after the firmware's, and every hart sleeps", self.samples()[1])
                 return self.stuck("the clock stands still and every hart sleeps")
             if "Tamal on " not in self.console and cpu > SILENT_CPU:
                 return Ending("silent", "no first line after the firmware's", self.samples()[1])
-            if cpu - tick_cpu > self.frozen + (SILENT_CPU if last_tick == 0 else 0):
+            if cpu - tick_cpu > self.frozen + (SILENT_CPU if ticks == 0 else 0):
                 return self.stuck("the clock stands still")
             if ticks - last_record > self.quiet:
                 return self.stuck(f"nothing was reported for {self.quiet // TICKS_A_SECOND} s of the machine's time")
@@ -346,9 +349,8 @@ class Guest:
         message = re.search(r"^panic: (.*)$", text, re.M)
         calls = re.findall(r"^ +(?:at|by) +0x[0-9a-f]+ (\S+?)\+0x[0-9a-f]+$", text[message.start():], re.M)
         calls = [name for name in calls if name != "panic"]
-        word = "trap" if message[1].startswith("kernel fault") else "panic"
         where = f" in {calls[0]}" + (f", called by {', '.join(calls[1:4])}" if calls[1:] else "") if calls else ""
-        return Ending(word, message[1] + where, text[message.start():].splitlines()[:24])
+        return Ending(panic_word(message[1]), message[1] + where, text[message.start():].splitlines()[:24])
 
     def judge_end(self, errors):
         status, text = self.process.returncode, self.console.replace("\r", "")

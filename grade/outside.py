@@ -19,7 +19,7 @@ import subprocess
 import time
 
 import run
-from guest import Ending, Guest, Symbols, end_with_us
+from guest import Ending, Guest, end_with_us, panic_word
 from stub import Stub
 from trees import BuildError
 
@@ -39,8 +39,8 @@ class Missed(Exception):
 class Look(Stub):
     """A machine of the check, paused before its first instruction. Guest gives it its arguments and its folder."""
 
-    def __init__(self, guest, kernel):
-        super().__init__(Symbols(kernel).address, CAP)
+    def __init__(self, guest):
+        super().__init__(guest.symbols.address, CAP)
         self.guest = guest
         self.guest.started = time.monotonic()
         with self.theirs:
@@ -68,7 +68,7 @@ class Look(Stub):
         text = self.console
         panic = re.search(r"^panic: (.*)$", text, re.M)
         if panic:
-            return Missed(panic[1], "trap" if panic[1].startswith("kernel fault") else "panic")
+            return Missed(panic[1], panic_word(panic[1]))
         last = [line for line in text.splitlines() if line.strip()][-1:]
         return Missed(f"{what}; the console's last line: {last[0] if last else '(nothing)'}", {"ended": "off"}.get(kind, kind))
 
@@ -143,7 +143,7 @@ class Outside:
         return self.built.image(os.path.join(self.folder, f"{key}.img"), f"{key}{self.seed:016x} {function}")
 
     def machine(self, append="", image=None):
-        return Look(self.guest(append, image=image), self.built.kernel)
+        return Look(self.guest(append, image=image))
 
     def console(self, append="", cpus=1, image=None, seconds=60):
         """A whole run: its ending's word, its text."""

@@ -12,8 +12,6 @@ import messages
 import trees
 from guest import Guest, HostError, need_emulator
 
-STATUS = ("pass", "fail", "skip")
-
 
 def new_key():
     return secrets.token_hex(16)
@@ -84,15 +82,6 @@ def run_check(built, check, *, cpus=None, seeds, folder):
     return result
 
 
-def seeds_of(check, first, count=None):
-    return range(first, first + (count or check.seeds))
-
-
-def order_by_needs(checks):
-    """Those whose needs are met by what comes before: checks are declared in that order already."""
-    return list(checks)
-
-
 class Grading:
     """The checks of one lab on one built tree. Checks run side by side; one that needs another waits for its verdict."""
 
@@ -116,7 +105,7 @@ class Grading:
                             waiting.remove(check)
                             if state == "run":
                                 running[pool.submit(run_check, self.built, check, cpus=self.cpus, folder=folder,
-                                                    seeds=seeds_of(check, self.seed))] = check
+                                                    seeds=range(self.seed, self.seed + check.seeds))] = check
                             else:
                                 self.note(check, {"status": "skip", "seen": state, "hint_key": "", "ending": "", "detail": "", "more": [],
                                                   "seed": self.seed, "console": ""})

@@ -122,19 +122,28 @@ def files_of_folder(folder):
     return found
 
 
-def apply_patch(tree, patch):
-    """{path: (bytes, mode)} with a patch applied. Raises ValueError with git's words."""
+def patched(tree, patch, *command):
+    """{path: (bytes, mode)} after this command, which reads the patch, ran in a folder with the files it touches. ValueError: its words."""
+    patch = Path(patch).resolve()
     with tempfile.TemporaryDirectory(prefix="tamal-patch.") as folder:
-        text = Path(patch).read_text()
-        touched = {line.split(" b/", 1)[1] for line in text.splitlines() if line.startswith("diff --git ")}
+        touched = {line.split(" b/", 1)[1] for line in patch.read_text().splitlines() if line.startswith("diff --git ")}
         lay_out({name: both for name, both in tree.items() if name in touched}, folder)
         environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(Path(folder).parent)}
-        done = subprocess.run(["git", "apply", "--whitespace=nowarn", str(Path(patch).resolve())], cwd=folder, env=environment,
-                              capture_output=True, text=True)
+        done = subprocess.run([*command, str(patch)], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True)
         if done.returncode != 0:
-            raise ValueError(done.stderr.strip())
+            raise ValueError(done.stdout.strip())
         rest = {name: both for name, both in tree.items() if name not in touched}
         return {**rest, **{name: contents(folder, name) for name in files_of_folder(folder)}}
+
+
+def apply_patch(tree, patch):
+    return patched(tree, patch, "git", "apply", "--whitespace=nowarn")
+
+
+def apply_near(tree, patch):
+    """Also where lines around it have moved or changed a little."""
+    return patched(tree, patch, "patch", "-p1", "-s", "-F", "2", "--no-backup-if-mismatch", "-i")
 
 
 # ---- Builds

@@ -72,6 +72,23 @@ static inline void run_workers(unsigned n, void (*body)(void *))
         EXPECT(pids[i] > 0 && wait_for_task(pids[i], &code) == pids[i], "", "worker %u is started and waited for: pid %d", i, pids[i]);
 }
 
+#define PATIENCE_US 2000000             /* what should come has not come when so much time has passed */
+
+/* state_of -- as ps shows it; -1: there is no such task. */
+static inline int state_of(int pid)
+{
+    struct task_info row;
+    return task_rows(&row, 1, pid - 1) == 1 && row.pid == pid ? (int)row.state : -1;
+}
+
+static inline bool becomes_zombie(int pid)
+{
+    uint64_t end = clock_uptime_us() + PATIENCE_US;
+    while (state_of(pid) != ZOMBIE && state_of(pid) != -1 && clock_uptime_us() < end)
+        yield();
+    return state_of(pid) == ZOMBIE;
+}
+
 static void run_kernel_check(const struct kernel_check *checks, unsigned count)
 {
     char job[120] = "";

@@ -9,58 +9,24 @@ import re
 import struct
 import subprocess
 import time
-from collections import namedtuple
 
 import pytest
 
 from lib.machine import PANIC_STATUS, batch
 from lib.paths import IMAGE, ROOT, flavour
-from lib.probe import Probe
+from lib.probe import Probe             # and with it what lies in grade/
+from i386 import (CODE_0, CODE_3, DATA_0, DATA_3, FIRST_TASK, FRAME_FIELDS, FRAME_POINTER, IDLE, IF, INITIAL, NT, PAGE, SELECTOR,
+                  STACK, SWEEPER, descriptor, frame_of, gate, gdt, tss)
 
 pytestmark = pytest.mark.i386("these are the tables of the i386")
 needs_programs = pytest.mark.skipif(not IMAGE.parent.joinpath("bin/sh").exists(), reason="no user programs were built")
 
-PAGE = 4096
-CODE_0, CODE_3, DATA_0, DATA_3 = 0x08, 0x13, 0x18, 0x23
-INITIAL, IDLE, FIRST_TASK, SWEEPER = 11, 12, 13, 20             # indexes in the GDT
-IF, NT = 1 << 9, 1 << 14                                        # EFLAGS
-TSS_FIELDS = ("previous esp0 ss0 esp1 ss1 esp2 ss2 cr3 eip eflags eax ecx edx ebx esp ebp esi edi "
-              "es cs ss ds fs gs ldt").split()
-FRAME_FIELDS = "es ds edi esi ebp unused ebx edx ecx eax vector error eip cs eflags esp ss".split()
 FRAME_EAX, FRAME_CS = 4 * FRAME_FIELDS.index("eax"), 4 * FRAME_FIELDS.index("cs")
-FRAME_POINTER, STACK, SELECTOR = 104, 108, 116                  # in struct context, behind the TSS of 104 bytes
-
-Descriptor = namedtuple("Descriptor", "base limit type s dpl p avl l db g raw")
-Gate = namedtuple("Gate", "offset selector zero type s dpl p raw")
-
-
-def descriptor(raw):
-    low, high = struct.unpack("<II", raw)
-    return Descriptor(base=low >> 16 | (high & 0xff) << 16 | high & 0xff000000, limit=low & 0xffff | high & 0xf0000,
-                      type=high >> 8 & 15, s=high >> 12 & 1, dpl=high >> 13 & 3, p=high >> 15 & 1, avl=high >> 20 & 1,
-                      l=high >> 21 & 1, db=high >> 22 & 1, g=high >> 23 & 1, raw=raw)
-
-
-def gate(raw):
-    low, selector, zero, kind, high = struct.unpack("<HHBBH", raw)
-    return Gate(low | high << 16, selector, zero, kind & 15, kind >> 4 & 1, kind >> 5 & 3, kind >> 7, raw)
-
-
-def gdt(p, index):
-    return descriptor(p.read(p.address("gdt") + 8 * index, 8))
 
 
 def busy(p, index):
     """Byte 5 of a descriptor: present, level, type. 0x89: a TSS, 0x8B: the one the processor is in."""
     return gdt(p, index).raw[5]
-
-
-def tss(p, address):
-    return dict(zip(TSS_FIELDS, struct.unpack("<25I", p.read(address, 100))))
-
-
-def frame_of(p, task):
-    return dict(zip(FRAME_FIELDS, struct.unpack("<17I", p.read(p.word(task + FRAME_POINTER), 68))))
 
 
 def tasks_in_gdt(p):

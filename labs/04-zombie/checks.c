@@ -4,8 +4,6 @@
  */
 #include "labs/kernel_check.h"
 
-#define PATIENCE_US 2000000             /* what should come has not come when so much time has passed */
-
 static int codes(unsigned i)            /* the interesting ones first */
 {
     static const int first[] = { 0, 7, -1, 1, 255, -77777 };
@@ -19,21 +17,6 @@ static int start(void (*body)(void *), intptr_t argument)
     int pid = task_start_kernel("mayfly", body, (void *)argument);
     EXPECT(pid > 0, "", "a task is started: expected a pid, saw %d", pid);
     return pid;
-}
-
-/* state_of -- as ps shows it; -1: there is no such task. */
-static int state_of(int pid)
-{
-    struct task_info row;
-    return task_rows(&row, 1, pid - 1) == 1 && row.pid == pid ? (int)row.state : -1;
-}
-
-static bool becomes_zombie(int pid)
-{
-    uint64_t end = clock_uptime_us() + PATIENCE_US;
-    while (state_of(pid) != ZOMBIE && state_of(pid) != -1 && clock_uptime_us() < end)
-        yield();
-    return state_of(pid) == ZOMBIE;
 }
 
 /* wait_for -- and all that must hold for a task that ends with `code`. */

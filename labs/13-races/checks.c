@@ -6,8 +6,6 @@
  */
 #include "labs/kernel_check.h"
 
-#define PATIENCE_US 2000000             /* what should come has not come when so much time has passed */
-
 static void shake(uint64_t from, uint64_t range) { timer_set(clock_now() + from + check_random() % range); }
 
 static int start_task(void (*body)(void *), void *argument)
@@ -15,20 +13,6 @@ static int start_task(void (*body)(void *), void *argument)
     int pid = task_start_kernel("mayfly", body, argument);
     EXPECT(pid > 0, "", "a task is started: expected a pid, saw %d", pid);
     return pid;
-}
-
-static int state_of(int pid)
-{
-    struct task_info row;
-    return task_rows(&row, 1, pid - 1) == 1 && row.pid == pid ? (int)row.state : -1;
-}
-
-static bool becomes_zombie(int pid)
-{
-    uint64_t end = clock_uptime_us() + PATIENCE_US;
-    while (state_of(pid) != ZOMBIE && state_of(pid) != -1 && clock_uptime_us() < end)
-        yield();
-    return state_of(pid) == ZOMBIE;
 }
 
 static void wait_for(int pid, int code)

@@ -15,6 +15,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import termios
 import time
@@ -23,12 +24,13 @@ from pathlib import Path
 
 import pexpect
 
-from lib.paths import CPUS_MAX, FSCK, IMAGE, ON_RISCV, PATIENCE, kernel
+from lib.paths import ARCH, CPUS_MAX, FSCK, IMAGE, PATIENCE, ROOT, kernel
 
-QEMU = os.environ.get("QEMU", "qemu-system-riscv64" if ON_RISCV else "qemu-system-i386")
-HARDWARE = (["-machine", "virt", "-bios", "default", "-global", "virtio-mmio.force-legacy=false"] if ON_RISCV else
-            ["-machine", "pc", "-vga", "none", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
-DISK_DEVICE = "virtio-blk-device,drive=disk0" if ON_RISCV else "ide-hd,drive=disk0,bus=ide.0"
+sys.path.insert(0, str(ROOT / "tools"))
+import hardware  # noqa: E402
+
+QEMU = os.environ.get("QEMU", hardware.QEMU[ARCH])
+HARDWARE, DISK_DEVICE = hardware.HARDWARE[ARCH], hardware.DISK_DEVICE[ARCH]
 CAP = 120                                       # seconds a machine may be silent or a command may take
 PANIC_STATUS = 101
 
