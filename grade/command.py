@@ -92,7 +92,8 @@ def debug(options):
         emulator = subprocess.Popen([*guest.arguments, "-S", "-gdb", f"unix:{path},server=on,wait=off"], stdin=subprocess.DEVNULL,
                                     start_new_session=True)
         try:
-            words = [gdb, "-q", "-nx", "-iex", "set auto-load no", str(built.kernel), "-ex", f"target remote {path}",
+            words = [gdb, "-q", "-nx", "-iex", "set auto-load no", "-iex", "set confirm off", "-iex", "set pagination off",
+                     str(built.kernel), "-ex", f"target remote {path}",
                      "-x", str(source / "tools" / "gdb" / "tamal.py")]
             if built.program:
                 words += ["-ex", f"add-symbol-file {built.program}"]

@@ -349,7 +349,7 @@ class Guest:
         message = re.search(r"^panic: (.*)$", text, re.M)
         calls = re.findall(r"^ +(?:at|by) +0x[0-9a-f]+ (\S+?)\+0x[0-9a-f]+$", text[message.start():], re.M)
         calls = [name for name in calls if name != "panic"]
-        where = f" in {calls[0]}" + (f", called by {', '.join(calls[1:4])}" if calls[1:] else "") if calls else ""
+        where = f" (in {calls[0]}" + (f", called by {', '.join(calls[1:4])}" if calls[1:] else "") + ")" if calls else ""
         return Ending(panic_word(message[1]), message[1] + where, text[message.start():].splitlines()[:24])
 
     def judge_end(self, errors):
@@ -368,7 +368,7 @@ class Guest:
             return Ending("reboot", "the machine was reset", tail)
         fault = re.findall(r"^(fault: .*|oom: .*)$", text, re.M)
         if fault and re.search(r"^init: ended|cannot start /bin/init", text, re.M):
-            return Ending("evicted", "the check's own task was ended: " + fault[-1], tail)
+            return Ending("evicted", fault[-1], tail)
         if "Tamal on " not in text:
             return Ending("silent", "the machine went off before its first line", tail)
         return Ending("off", f"the machine went off before the check was over (status {status})", tail)

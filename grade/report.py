@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 import messages
 
 WIDTH = 110
+NAME = 16            # of the longest check
 
 
 def again(record, result, debug=False):
@@ -20,7 +21,8 @@ def again(record, result, debug=False):
 
 
 def fold(label, text, indent=8):
-    return textwrap.fill(label.strip() + " " + text, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 4))
+    return textwrap.fill(label.strip() + " " + text, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 4),
+                         break_on_hyphens=False, break_long_words=False)
 
 
 def text_line(record, result, language, verbose=False):
@@ -28,15 +30,15 @@ def text_line(record, result, language, verbose=False):
     t = lambda key: messages.say(key, language)
     title = result["title"][language]
     if result["status"] == "skip":
-        return f"  {t('skip'):8} {result['id']:10} {0:3}/{result['points']:<3} {title}  ({t('needs')} {result['seen']})"
+        return f"  {t('skip'):8} {result['id']:{NAME}} {0:3}/{result['points']:<3} {title}  ({t('needs')} {result['seen']})"
     good = result["status"] == "pass"
-    line = f"  {t('ok') if good else t('FAIL'):8} {result['id']:10} {result['earned']:3}/{result['points']:<3} {title}"
+    line = f"  {t('ok') if good else t('FAIL'):8} {result['id']:{NAME}} {result['earned']:3}/{result['points']:<3} {title}"
     if good:
         return line
     ending = result["ending"]
     word = messages.say(ending, language, messages.ENDINGS) + ": " if ending not in ("", "done") else ""
     lines = [line, fold(t("expected"), word + result["seen"])]
-    if ending not in ("", "done") and result["detail"] and result["detail"] != result["seen"]:
+    if ending not in ("", "done") and result["detail"] and result["detail"] not in result["seen"]:
         lines.append(fold("  " + messages.say(ending, language, messages.ENDINGS) + ":", result["detail"]))
     if result["hint"][language]:
         lines.append(fold(t("hint"), result["hint"][language]))

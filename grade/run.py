@@ -88,7 +88,7 @@ class Grading:
     def __init__(self, built, checks, *, cpus=None, seed=1, jobs=None, only=False, say=lambda result: None):
         self.built, self.checks, self.cpus, self.seed, self.only, self.say = built, checks, cpus, seed, only, say
         self.jobs = jobs or max(os.cpu_count() or 1, 1)
-        self.results, self.lock = {}, threading.Lock()
+        self.results, self.said, self.lock = {}, 0, threading.Lock()
 
     def run(self):
         folder = tempfile.mkdtemp(prefix="tamal-checks.")
@@ -139,7 +139,9 @@ class Grading:
                           earned=check.points if result["status"] == "pass" else 0, cpus=min(self.cpus or check.cpus, 8))
             result["hint"] = {language: hint_for(check, result, language) for language in ("en", "es")}
             self.results[check.id] = result
-        self.say(result)
+            while self.said < len(self.checks) and self.checks[self.said].id in self.results:     # in the order of the tasks
+                self.say(self.results[self.checks[self.said].id])
+                self.said += 1
 
 
 def hint_for(check, result, language):

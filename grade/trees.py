@@ -216,6 +216,7 @@ class Built:
             words.append(f"{'KERNEL_CHECKS' if lab.kernel else 'PROGRAMS'}={checks}")
             targets += [] if lab.kernel else [str(self.program.relative_to(self.folder))]
         status, self.output = run_limited([*words, *targets], self.folder, contained=contained)
+        self.output = self.output.replace(f"{self.folder}/", "")        # the file that the student edits, not its copy
         if status is None:
             raise BuildError(f"the build was not over after {BUILD_SECONDS} s", self.output)
         if status != 0:

@@ -142,7 +142,7 @@ def unmap(tmp_path_factory):
 
 def test_a_panic_names_the_functions(unmap):
     result = unmap(BODIES["panic"])
-    assert result["ending"] == "panic" and re.search(r"asked for it in unmap_page, called by .*entry_is_cleared.*, demo_check", result["seen"]), result
+    assert result["ending"] == "panic" and re.search(r"asked for it \(in unmap_page, called by .*entry_is_cleared.*, demo_check", result["seen"]), result
 
 
 def test_an_unexpected_trap_is_no_panic(unmap):
