@@ -73,7 +73,8 @@ static NORETURN void finish(uintptr_t fp, uintptr_t pc, uintptr_t caller)
            self->cpu != NULL ? self->cpu->hart : 0, self->pid, self->name);
     print_backtrace(fp, pc, caller);
     tasks_print();
-    printk("The kernel stopped. `make gdb` and `break panic` show the moment; please report this with the lines above.\n");
+    printk("The kernel stopped. `make gdb` and `break panic` show the moment. If you did not change the kernel, please report the "
+           "lines above.\n");
     machine_off(PANIC_STATUS);
 }
 
