@@ -24,6 +24,7 @@ static void calls_of_100_and_101(void)
     uint32_t pages = 2 + check_random() % 7, next = REGION_BASE + pages * (uint32_t)PAGE;
 
     uint32_t first = call(100, pages * (uint32_t)PAGE);
+    EXPECT(first != (uint32_t)-ENOSYS, "number", "EAX after int 100: expected an address, saw -ENOSYS (0x%x)", first);
     EXPECT(first == REGION_BASE, "result", "EAX after int 100 with EAX = %u: expected 0x%x, saw 0x%x", pages * (uint32_t)PAGE,
            (uint32_t)REGION_BASE, first);
     uint32_t second = call(100, 1);
@@ -45,6 +46,7 @@ static void call_of_222(void)
 
     if (pid == 0)
         exit(55);
+    EXPECT(pid != (uint32_t)-ENOSYS, "number", "EAX after int 222: expected the child's pid, saw -ENOSYS (0x%x)", pid);
     EXPECT((int)pid > 0, "result", "EAX after int 222: expected the child's pid, saw 0x%x", pid);
     EXPECT(wait_for_task((int)pid, &status) == (int)pid && status == 55, "result", "the child's exit code: expected 55, saw %d",
            status);

@@ -9,18 +9,23 @@ lab = Lab(__file__, title="Gates and eviction", title_es="Compuertas y desalojo"
               "kernel/sys/trap.c"], starter=[])
 
 SYSTEM_CALLS = {100: "malloco", 101: "chau", 128: "system calls by number", 222: "fork"}
-ENDED = {"evicted": ("The kernel ended the check itself at its `int`. See its fault line: cause=13 or 11 with err = vector * 8 "
-                     "+ 2 is a gate that is "
-                     "absent or of level 0; a cause that is the call's own vector means that nobody took it for a system call.",
-                     "El kernel desalojó a la propia prueba en su `int`. Vea la línea fault: cause=13 u 11 con err = vector * 8 "
-                     "+ 2 es una compuerta "
-                     "ausente o de nivel 0; si cause es el vector de la llamada, nadie la tomó por llamada al sistema."),
-         "panic": ("The task's fault became a panic: the starter's own. A fault of a program ends that program, never the "
+ENDED = {"panic": ("The starter's panic: nobody evicts the task (step 3). A fault of a program ends that program, never the "
                    "kernel.",
-                   "El fallo de la tarea terminó en pánico, el del código inicial. El fallo de un programa termina ese "
-                   "programa, nunca el kernel.")}
-ENDED["trap"] = ("A fault of a program became a panic of the kernel. It ends that program, never the kernel.",
-                 "El fallo de un programa terminó en pánico del kernel. Debe terminar ese programa, nunca el kernel.")
+                   "Es el pánico del código inicial: nadie desaloja la tarea (paso 3). El fallo de un programa termina ese "
+                   "programa, nunca el kernel."),
+         "trap": ("A fault of a program became a panic of the kernel. It ends that program, never the kernel.",
+                  "El fallo de un programa terminó en un pánico del kernel. Debe terminar ese programa, nunca el kernel.")}
+AT_THE_INT = ("The check's own `int` was a fault. Vector (cause) 13 or 11 with error = n * 8 + 2: gate n is absent or of level 0 (step 1). "
+              "Vector 100, 101 or 222 itself: it came in, but nobody took it for a system call (step 2). Vector 14 at pc 0x13: "
+              "iret took cs for eip, the stack is off by one word: who pushes an error code?",
+              "El propio `int` de la prueba fue un fallo. Vector (cause) 13 u 11 con error = n * 8 + 2: la compuerta n falta o es de "
+              "nivel 0 (paso 1). El propio vector 100, 101 o 222: entró, pero nadie lo tomó por llamada al sistema (paso 2). "
+              "Vector 14 con pc 0x13: iret tomó cs por eip, la pila está corrida una palabra: ¿quién apila un código de error?")
+NUMBER = ("-ENOSYS (0xffffffda): there is no system call of the number that syscall() was given. With a vector of its own, the "
+          "vector is the number.",
+          "-ENOSYS (0xffffffda): no hay una llamada al sistema con el número que recibió syscall(). Con vector propio, el número "
+          "es el vector.")
+CALLED = {"evicted": AT_THE_INT, "panic": AT_THE_INT, "trap": ENDED["trap"], "number": NUMBER}
 SHIFTED = ("The stack is off by one word: isr.S must know which vectors come with an error code (8, 10 to 14, 17), and the way "
            "back must drop as "
            "much as was pushed, as iret does not.",
@@ -32,7 +37,7 @@ LOOP = ("The task goes back to the instruction that faulted, and faults again, f
         "La tarea vuelve a la instrucción que falló y falla otra vez, sin fin. No debe volver a su programa.")
 
 
-@lab.outside("I-3", "proof (d): which vectors a program may use", es="prueba (d): qué vectores puede usar un programa", points=20,
+@lab.outside("I-3", "which vectors a program may use", es="qué vectores puede usar un programa", points=20,
              guest="calls_of_100_and_101",
              hint=("In idt.c: which macro makes a gate that level 3 may use?",
                    "En idt.c: ¿qué macro hace una compuerta que puede usar el nivel 3?"),
@@ -82,11 +87,11 @@ lab.check("R000-1", "int 100 and int 101 from a program",
                  "registers": ("The program's other registers must come back as they were: what is pushed in isr.S is popped in "
                                "the same order.",
                                "Los demás registros del programa deben volver como estaban: lo que isr.S apila se desapila en "
-                               "el mismo orden."), **ENDED})
+                               "el mismo orden."), **CALLED})
 lab.check("R001-1", "int 222 from a program", es="int 222 desde un programa", points=10, guest="call_of_222",
           hint=("fork needs the same three things as malloco: a gate, an entry, and somebody who knows that 222 is a call.",
                 "fork necesita las mismas tres cosas que malloco: compuerta, entrada y alguien que sepa que 222 es una "
-                "llamada."), hints=ENDED)
+                "llamada."), hints=CALLED)
 lab.check("I-7", "pages still come, and the program goes on", es="las páginas siguen llegando y el programa continúa", points=5,
           guest="every_lazy_page_comes", needs=["R000-1"],
           hint=("Not every page fault is an error: what provide_page() can resolve is retried.",
@@ -111,6 +116,9 @@ lab.check("I-7-registers", "a page fault changes no register", es="un fallo de p
                    "Desde el fallo hasta el cambio a otra tarea, el programa no debe correr de nuevo."),
              hints={"whom": ("task_evict() wants the task itself: the value of current_task, not its address.",
                              "task_evict() espera la tarea misma: el valor de current_task, no su dirección."),
+                    "not-evicted": ("The fault was over and nobody had evicted the task: report_fault() only prints its line.",
+                                    "El fallo se atendió sin que nadie desalojara la tarea: report_fault() solo imprime la "
+                                    "línea."),
                     "back": ("user_trap() went back to the program although the task had been evicted: what is killed does not "
                              "return, not even until the "
                              "next tick.",
@@ -124,12 +132,15 @@ def the_next_at_once(look):
         task = m.word("current_task")
         m.run_until("user_trap")
         place = m.run_until("task_evict", "trap_return", "context_switch")
-        if place == "task_evict":
+        evicted = place == "task_evict"
+        if evicted:
             whom = m.word(m.registers()["ESP"] + 4)
             name = m.name(whom) if whom == m.address("current_task") else hex(whom)
             look.expect(whom == task, "whom",
                 f"task_evict() of a task at {task:#x}: expected that address, saw {name}", stop=True)
             place = m.run_until("trap_return", "context_switch")
+        look.expect(place != "trap_return" or evicted, "not-evicted",
+                    "after the fault: expected task_evict(), saw the way back to the program", stop=True)
         look.expect(place == "context_switch", "back", "after the fault: expected a switch to another task, saw the way back to "
                                                        "the program", stop=True)
         m.run_until("trap_return")
@@ -166,14 +177,14 @@ lab.check("R000-8-others", "it never runs again, and the others do", es="no vuel
           hints={"others": ("A task that did nothing wrong ended, too, or lost its turn.",
                             "También terminó, o perdió su turno, una tarea que no hizo nada malo.")})
 lab.check("R000-8-kill",
-          "a task that is killed does not go back either", es="tampoco vuelve una tarea a la que mataron", points=5,
+          "a task that kill() has marked does not go back either", es="tampoco vuelve una tarea marcada por kill()", points=5,
           guest="a_killed_task_ends", needs=["R001-1"],
           hint=("kill() only marks a task. It ends at its next trap, when user_trap() is about to let it go.",
                 "kill() solo marca a la tarea. Termina en su próxima entrada al kernel, cuando user_trap() está por dejarla "
                 "volver."),
-          hints={"livelock": ("The killed task computes on: nobody looks at its mark when it goes back to its program. See the "
+          hints={"livelock": ("The marked task computes on: nobody looks at its mark when it goes back to its program. See the "
                               "end of user_trap().",
-                              "La tarea muerta sigue calculando: nadie mira la marca cuando vuelve a su programa. Vea el final "
+                              "La tarea marcada sigue calculando: nadie mira la marca cuando vuelve a su programa. Vea el final "
                               "de user_trap()."),
                  "panic": ENDED["panic"], "trap": ENDED["trap"]})
 
@@ -206,7 +217,7 @@ def lines_of_deeds(look):
         look.expect(len(lines) > 0, "none", f"{name}: expected a line `fault: pid=... -> killed`, saw none", stop=True)
         look.equal(len(lines), 1, "twice", f"{name}: fault lines")
         cause, error, va, pc = (int(number, 0) for number in lines[0])
-        look.equal(cause, wanted[name][0], "cause", f"{name}: cause")
+        look.expect(cause == wanted[name][0], "cause", f"{name}: cause: expected {wanted[name][0]}, saw {cause}")
         look.equal(error, wanted[name][1], "error", f"{name}: err")
         if name in ("store", "load"):
             look.equal(va, 0x1004, "error", f"{name}: va")
