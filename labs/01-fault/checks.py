@@ -122,7 +122,7 @@ MAPPING = {
                "La línea está, pero 0x1000 nunca estuvo mapeada mientras B corría: lo impreso no salió de ahí. La tabla del kernel se cambia "
                "con kernel_map_lock tomado."),
     "panic": ("The kernel's own checks say what was wrong with the call: an address that is not the start of a page, a lock, a free frame.",
-              "Los controles del propio kernel dicen qué tenía de malo la llamada: una dirección que no inicia una página, un lock, un marco libre."),
+              "Las comprobaciones del propio kernel dicen qué tenía de malo la llamada: una dirección que no inicia una página, un lock, un marco libre."),
 }
 
 

@@ -25,7 +25,7 @@ START = ("The kernel did not get far. Which addresses does the loop of init_kall
          "The CPU's own list is empty at first. And does alloc_page() give zeroed frames, also to who makes the first page table?",
          "El kernel no llegó lejos. ¿Qué direcciones recorre el bucle de init_kalloc(), la primera y la última? En modo debug cada marco libre "
          "se llena con 0x05, así que un marco de más destruye lo que hay ahí. ¿Se mira la cabeza de una lista antes de seguirla? La lista "
-         "propia del CPU está vacía al comienzo. ¿Y alloc_page() entrega marcos en cero, también a quien crea la primera tabla de páginas?")
+         "propia de la CPU está vacía al comienzo. ¿Y alloc_page() entrega marcos en cero, también a quien crea la primera tabla de páginas?")
 
 lab.check("R003-1", "all frames of RAM are counted", es="se cuentan todos los marcos de la RAM", points=10, guest="every_frame_is_there",
           hint=START, hints={"wrong-count": (

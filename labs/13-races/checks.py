@@ -33,7 +33,7 @@ lab.check("L13-D", "an end meets a waiter", es="un final se cruza con quien espe
                            "Entre la última mirada al estado y el sueño hay un hueco: ¿qué puede pasar ahí, y qué wakeup se pierde?"))
 lab.check("L13-E", "waited for while dying", es="esperada mientras muere", points=12, guest="death_watched", **SMP,
           **with_debugging("A ZOMBIE may still be on a CPU for some instructions: what does it still need, and who takes it away?",
-                           "Un ZOMBIE puede seguir en un CPU unas instrucciones más: ¿qué necesita todavía, y quién se lo quita?"))
+                           "Un ZOMBIE puede seguir en una CPU unas instrucciones más: ¿qué necesita todavía, y quién se lo quita?"))
 lab.check("L13-F", "groups are set, tasks come and go", es="se cambian grupos, van y vienen tareas", points=12, guest="groups", **SMP,
           **with_debugging("Two locks, two orders: who takes them the other way round? docs/locks.md has the table.",
                            "Dos locks, dos órdenes: ¿quién los toma al revés? La tabla está en docs/locks.md."))
