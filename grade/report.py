@@ -36,10 +36,11 @@ def text_line(record, result, language, verbose=False):
     if good:
         return line
     ending = result["ending"]
-    word = messages.say(ending, language, messages.ENDINGS) + ": " if ending not in ("", "done") else ""
-    lines = [line, fold(t("expected"), word + result["seen"])]
-    if ending not in ("", "done") and result["detail"] and result["detail"] not in result["seen"]:
-        lines.append(fold("  " + messages.say(ending, language, messages.ENDINGS) + ":", result["detail"]))
+    word = messages.say(ending, language, messages.ENDINGS) + ":" if ending not in ("", "done") else ""
+    both = word and result["detail"] not in result["seen"]              # an expectation, and how it all ended
+    lines = [line, fold(t("expected"), result["seen"] if both else f"{word} {result['seen']}".strip())]
+    if both:
+        lines.append(fold(word, result["detail"]))
     if result["hint"][language]:
         lines.append(fold(t("hint"), result["hint"][language]))
     if ending != "build":
