@@ -22,6 +22,8 @@ lab = Lab(__file__, title="The sweeper as a hardware task", title_es="El barrend
                              "cosa."),
                     "level": ("A program could jump to a TSS of level 3: the sweeper's descriptor has DPL 0.",
                               "Un programa podría saltar a una TSS de nivel 3: el descriptor del barrendero tiene DPL 0."),
+                    "linked": ("The list of free descriptors was written over it: the loop in gdt_init() must leave 20 out.",
+                               "La lista de descriptores libres le escribió encima: el bucle de gdt_init() debe saltar el 20."),
                     "limit": ("The limit is the last valid offset: 104 bytes end at 0x67, counted in bytes (G = 0).",
                               "El límite es el último desplazamiento válido: 104 bytes terminan en 0x67, en bytes (G = 0)."),
                     "type": ("A system descriptor (S = 0) of type 9: a 32-bit TSS that is available.",
@@ -31,6 +33,8 @@ def descriptor(look):
         m.run_until("scheduler")
         d = gdt(m, SWEEPER)
         look.expect(d.p == 1, "absent", "gdt[20] when the scheduler begins: expected present, saw " + d.raw.hex(), stop=True)
+        look.expect(d.limit != SWEEPER + 1, "linked",
+                    f"gdt[20]: limit: expected 0x67, saw {d.limit:#x}, the index of the next free one")
         look.equal(d.type, TSS_AVAILABLE, "type", "gdt[20].type")
         look.equal(d.s, 0, "type", "gdt[20].s")
         look.equal(d.dpl, 0, "level", "gdt[20].dpl")
@@ -108,8 +112,10 @@ lab.check("R000-10", "a sweep in a hundred ticks",
           es="un barrido cada cien ticks", points=15, guest="a_sweep_in_100_ticks", needs=["I-2", "I-5"],
           hint=("at_tick() is called with the number of each tick: which of them are a sweep's?",
                 "A at_tick() le llega el número de cada tick: ¿cuáles son de un barrido?"),
-          hints={"never": ("No sweep at all: does at_tick() call hardware_sweeper_enter(), and does that jump?",
-                           "Ningún barrido: ¿llama at_tick() a hardware_sweeper_enter() y esta salta?"),
+          hints={"never": ("No sweep at all: does at_tick() call hardware_sweeper_enter(), does that jump, and does barrendero() sweep at once, "
+                           "without waiting?",
+                           "Ningún barrido: ¿llama at_tick() a hardware_sweeper_enter(), esta salta, y barrendero() barre enseguida, sin "
+                           "esperar?"),
                  "too-many": ("A sweep at every tick from the hundredth on? The count begins anew after each sweep.",
                               "¿Un barrido por tick a partir del centésimo? La cuenta vuelve a empezar después de cada barrido."),
                  "stops": ("The first sweep came and then no other. What must begin again so that ticks 200 and 300 are seen, "
@@ -138,8 +144,8 @@ lab.check("I-6-registers", "the interrupted program notices nothing", es="el pro
                 "El procesador guarda los registros en la TSS que nombra TR al saltar, y los carga cuando se vuelve a ella."))
 
 
-@lab.outside("R000-15", "proofs (b), (c): TR is 0xA0 in a sweep and current_task stays",
-             es="pruebas (b), (c): TR vale 0xA0 en el barrido y current_task no cambia", points=15, needs=["R000-10"],
+@lab.outside("R000-15", "TR is 0xA0 in a sweep and current_task stays",
+             es="TR vale 0xA0 en el barrido y current_task no cambia", points=15, needs=["R000-10"],
              guest="spin",
              hint=("Break at task_next_space and look at TR, current_task and gdt[20].",
                    "Ponga un breakpoint en task_next_space y mire TR, current_task y gdt[20]."),
@@ -188,8 +194,8 @@ def who_is_in_tr(look):
             look.equal(gdt(m, SWEEPER).raw[5], 0x89, "comes-back", f"byte 5 of gdt[20] after sweep {n}")
 
 
-@lab.outside("I-6", "proof (e): a jump, not a call",
-             es="prueba (e): un salto, no una llamada", points=5, needs=["R000-10"], guest="spin",
+@lab.outside("I-6", "a jump, not a call",
+             es="un salto, no una llamada", points=5, needs=["R000-10"], guest="spin",
              hint=("`call far` and an interrupt through a task gate set NT and write the back link; `jmp far` does not.",
                    "`call far` y las compuertas de tarea ponen NT y escriben el enlace previo; `jmp far` no."),
              hints={"nested": ("NT is set, or the TSS has a back link: the sweeper was called. Switch by jump_to_task().",

@@ -73,8 +73,8 @@ def first_switch(look, m):
     look.expect(False, "never-runs", "a switch to the child: expected one, saw none in 100 switches", stop=True)
 
 
-@lab.outside("I-4", "proof (f): the child begins behind int 222",
-             es="prueba (f): el hijo empieza detrás de int 222", points=20, guest="one_child",
+@lab.outside("I-4", "the child begins behind int 222",
+             es="el hijo empieza detrás de int 222", points=20, guest="one_child",
              needs=["I-3"],
              hint=("The child's TSS is made of the trap frame that int 222 left on the parent's kernel stack.",
                    "La TSS del hijo se arma con el trap frame que int 222 dejó en la pila de kernel del padre."),
