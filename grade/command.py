@@ -2,6 +2,7 @@
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -93,11 +94,11 @@ def debug(options):
                                     start_new_session=True)
         try:
             words = [gdb, "-q", "-nx", "-iex", "set auto-load no", "-iex", "set confirm off", "-iex", "set pagination off",
-                     str(built.kernel), "-ex", f"target remote {path}",
-                     "-x", str(source / "tools" / "gdb" / "tamal.py")]
+                     str(built.kernel), "-ex", f"target remote {path}", "-x", str(source / "tools" / "gdb" / "tamal.py")]
             if built.program:
                 words += ["-ex", f"add-symbol-file {built.program}"]
             print(f"console: {guest.path}")
+            signal.signal(signal.SIGINT, lambda *_: None)       # Ctrl-C stops the machine, not this program
             return subprocess.call(words)
         finally:
             emulator.kill()

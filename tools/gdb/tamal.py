@@ -218,6 +218,16 @@ def root_of(argument):
     return kernel, "the kernel's; paging is off on this CPU"
 
 
+def references(frame):
+    """How many have the frame, as the allocator counts; nothing for a frame that is not the allocator's."""
+    table = value("frame_table")
+    offset = frame - int(table["first"])
+    if not 0 <= offset < int(table["bytes"]):
+        return ""
+    refs = int(table["pages"][offset // PAGE]["refs"])
+    return f", {refs} {'reference' if refs == 1 else 'references'}"
+
+
 @command
 @looks_only
 def pt(argument):
@@ -246,7 +256,8 @@ def pt(argument):
         leaf, target, rights, marks = found
         if leaf:
             size = PAGE << machine.INDEX_BITS * level
-            print(f"{' ' + marks if marks else ''} -> {target | va & (size - 1):#x}, a page of {size // 1024} KiB")
+            print(f"{' ' + marks if marks else ''} -> {target | va & (size - 1):#x}, a page of {size // 1024} KiB"
+                  f"{references(target) if level == 0 else ''}")
             return
         print(f" -> table {target:#x}")
         table = target
