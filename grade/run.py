@@ -160,7 +160,7 @@ def build_failed(lab, checks, error):
     lines = [line for line in said if re.search(r"error:|undefined reference|out of memory|killed", line, re.I)]
     results = []
     for check in checks:
-        results.append({"status": "fail", "seen": f"{error.why}: {lines[0].strip() if lines else error.output.strip()[-200:]}",
+        results.append({"status": "fail", "seen": lines[0].strip() if lines else f"{error.why}: {error.output.strip()[-200:]}",
                         "hint_key": "build", "ending": "build", "detail": error.why, "more": error.output.splitlines()[-30:],
                         "seed": 0, "console": "", "outside": bool(check.outside), "id": check.id, "title": check.title,
                         "points": check.points, "hidden": check.hidden, "earned": 0, "cpus": check.cpus,
