@@ -153,7 +153,9 @@ int main(int argc, char **argv)
         usage("[-i]");
     printf("cow: what fork shares and what a write copies. Pages:\n"
            "   W  writable    C  copy on write, shared    c  copy on write, one owner\n"
-           "   .  no frame    S  read-only, shared        R  read-only, one owner\n");
+           "   .  no frame    S  read-only, shared        R  read-only, one owner\n"
+           "(+N) is what the step alone changed. Between steps both go on, and copy pages\n"
+           "of their own, too.\n");
     if (pipe(order) < 0 || pipe(answer) < 0)
         err(1, "pipe");
     kcounters(&before);
