@@ -112,7 +112,7 @@ static void each_side_has_its_result(void)
             write(fds[1], mine, sizeof mine);
             exit(40 + round);
         }
-        if (!EXPECT(pid > 0, "no-child", "fork in the parent: expected a pid, saw %d (errno %d)", pid, errno))
+        if (!EXPECT(pid > 0, "no-child", "fork in the parent: expected a pid, saw %d (%s)", pid, strerror(errno)))
             return;
         close(fds[1]);
         long got = read(fds[0], said, sizeof said);

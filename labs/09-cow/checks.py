@@ -19,15 +19,21 @@ LOST_FRAMES = ("Frames do not come back. Each entry that you write needs one ref
                "one back: which path forgets it?",
                "Hay marcos que no vuelven. Cada entrada que escribe necesita una referencia y cada entrada que reemplaza "
                "devuelve una: ¿qué camino lo olvida?")
-EVICTED = ("The first page that is written after fork is the stack. Right after that write the task was killed, or went astray: "
-           "is the write allowed in the end, and does the new frame hold all that the old one held?",
-           "La primera página que se escribe después de fork es la pila. Justo después de esa escritura el kernel eliminó la "
-           "tarea, o esta se perdió: ¿la escritura termina siendo permitida y el marco nuevo tiene todo lo que tenía el viejo?")
+EVICTED = ("Stack and data are the first that a program writes after fork. With cause=15 in the `fault:` line such a write was "
+           "refused: who allows it in the end? With another cause the task went astray, as its pages hold something else: does a "
+           "copy get all of the old frame, and does a frame have one reference for each entry that points to it?",
+           "Lo primero que un programa escribe después de fork es la pila y sus datos. Si la línea `fault:` dice cause=15, se "
+           "rechazó una de esas escrituras: ¿quién la permite al final? Con otra causa la tarea se perdió, porque sus páginas "
+           "tienen otra cosa: ¿la copia recibe todo el marco viejo? ¿El marco tiene una referencia por cada entrada que lo apunta?")
+PANIC = ("The line above names what and where. In vm_free() or free_page() a count is wrong: see who raises `resident`, the "
+         "`entries` of the child's tables, and the references of a frame. Otherwise: `break panic`, then `backtrace`.",
+         "La línea de arriba dice qué y dónde. En vm_free() o free_page() hay una cuenta mal: vea quién aumenta `resident`, las "
+         "`entries` de las tablas del hijo y las referencias de un marco. Si no es eso: `break panic` y después `backtrace`.")
 MIXED = ("Bytes of one task, or of a free frame (0x05), show up in another when both write at the same time. Until when must the "
          "old frame stay as it is?",
          "Bytes de una tarea, o de un marco libre (0x05), aparecen en otra cuando ambas escriben a la vez. ¿Hasta cuándo debe "
          "quedar intacto el marco viejo?")
-ALL = {"evicted": EVICTED, "off": EVICTED, "no-child": NO_CHILD, "child-dies": CHILD_DIES, "contents": CONTENTS,
+ALL = {"evicted": EVICTED, "off": EVICTED, "panic": PANIC, "no-child": NO_CHILD, "child-dies": CHILD_DIES, "contents": CONTENTS,
        "lost-frames": LOST_FRAMES}
 
 
@@ -77,10 +83,10 @@ check("R001-6", "both have the same frames, read-only", "ambos tienen los mismos
                        "other. See page_share().",
                        "Dos entradas apuntan al mismo marco, pero tiene una sola referencia: la primera que termine le quita el "
                        "marco a la otra. Vea page_share()."),
-       "parent-writable": ("Only the child lost the right to write: what the parent writes now shows up in the child. Whose "
-                           "entry must change, too?",
-                           "Solo el hijo perdió el permiso de escritura: lo que escriba el padre aparecerá en el hijo. ¿Qué otra "
-                           "entrada debe cambiar?"),
+       "parent-writable": ("The parent may still write to the shared frame: what it writes now shows up in the child. In which "
+                           "tables must the entry change?",
+                           "El padre todavía puede escribir en el marco compartido: lo que escriba aparecerá en el hijo. ¿En qué "
+                           "tablas debe cambiar la entrada?"),
        "child-writable": ("The child may write to the shared frame at once: in which order do you change the parent's entry and "
                           "copy it?",
                           "El hijo puede escribir enseguida en el marco compartido: ¿en qué orden cambia la entrada del padre y "
@@ -179,8 +185,10 @@ check("R001-11-full", "the task table is full", "la tabla de tareas está llena"
 check("R001-12", "three generations leave nothing behind", "tres generaciones no dejan nada", 5, "families_leave_nothing_behind",
       ("Contents are right in all generations, and all frames come back.",
        "El contenido es correcto en todas las generaciones y los marcos vuelven."),
-      {"families": ("A descendant saw bytes that are not of its line. Try two generations by hand with vmmap.",
-                    "Un descendiente vio bytes que no son de su línea. Pruebe dos generaciones a mano con vmmap.")},
+      {"families": ("A descendant saw bytes that are not of its line. If M6 fails, too, begin there. If not: a page may be COW "
+                    "already when its task forks once more; how is it shared then?",
+                    "Un descendiente vio bytes que no son de su línea. Si también falla M6, empiece por ahí. Si no: una página "
+                    "puede ser COW ya antes de que su tarea vuelva a hacer fork; ¿cómo se comparte entonces?")},
       needs=("R001-7",))
 check("M6", "old translations are gone when fork returns", "cuando fork vuelve no quedan traducciones viejas", 5,
       "old_translations_are_gone",
