@@ -37,7 +37,7 @@ def text_line(record, result, language, verbose=False):
         return line
     ending = result["ending"]
     word = messages.say(ending, language, messages.ENDINGS) + ":" if ending not in ("", "done") else ""
-    both = word and result["detail"] not in result["seen"]              # an expectation, and how it all ended
+    both = word and ending != "build" and result["detail"] not in result["seen"]     # an expectation, and how it all ended
     lines = [line, fold(t("expected"), result["seen"] if both else f"{word} {result['seen']}".strip())]
     if both:
         lines.append(fold(word, result["detail"]))
