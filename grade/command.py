@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 import labs
@@ -45,10 +46,11 @@ def work_folder(source, lab):
     return Path(source).resolve() / "build" / "grade" / lab.folder.name
 
 
-def pristine_of(source, options):
-    """What was handed out: another tree, or this repository's first commit, or nothing else than the tree itself."""
+def pristine_of(source, options, lab):
+    """What was handed out: another tree's starter, or this repository's first commit, or nothing else than the tree itself."""
     if options.pristine:
-        return trees.snapshot(options.pristine)
+        import course
+        return course.student_files(lab)
     return trees.first_commit(source)
 
 
@@ -57,14 +59,16 @@ def grade_labs(options, language):
     found = labs.find(options.pristine or source, options.lab)              # a student's own checks.py is not run
     if not found:
         raise labs.LabError("there is no lab in this tree: make lab LAB=NAME DIR=FOLDER makes one for a student")
-    pristine, records = pristine_of(source, options), []
+    records = []
     for lab in found:
+        pristine = pristine_of(source, options, lab)
         checks = [lab.find(options.check)] if options.check else None
         print(f"{messages.say('lab', language)} {lab.number}: {lab.title[language]}", flush=True)
         partial = {"lab": lab.name, "number": lab.number}
         record = run.grade(source, lab, work_folder(source, lab), pristine=pristine, checks=checks, cpus=options.cpus, seed=options.seed,
                            jobs=options.jobs, contained=options.contained,
-                           say=lambda result: print(report.text_line(partial, result, language), flush=True))
+                           say=lambda result: print(report.text_line(partial, result, language), flush=True),
+                           say_waiting=lambda: print(f"  {messages.say('waiting', language)}", flush=True))
         print(report.text_total(record, language), flush=True)
         records.append(record)
     for word in options.to:
@@ -81,7 +85,7 @@ def debug(options):
     if check.outside:
         raise labs.LabError(f"{check.id} looks into the machine from outside: use make gdb, and the handout's session")
     submission = trees.snapshot(source)
-    trees.lay_out(trees.compose(pristine_of(source, options) or submission, submission, lab.files), work_folder(source, lab))
+    trees.lay_out(trees.compose(pristine_of(source, options, lab) or submission, submission, lab.files), work_folder(source, lab))
     built = trees.Built(work_folder(source, lab), lab)
     gdb = shutil.which("gdb-multiarch")
     if gdb is None:
@@ -108,6 +112,8 @@ def debug(options):
 
 def main(words=None):
     language = labs.language()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")           # whatever the locale can show
     words = sys.argv[1:] if words is None else words
     try:
         if words[:1] and not words[0].startswith("-"):
@@ -125,4 +131,7 @@ def main(words=None):
         print(f"grade: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
+    except Exception:
+        traceback.print_exc()
+        print("grade: nothing was graded; this is an error of the grader", file=sys.stderr)
     return 2

@@ -32,8 +32,9 @@ OTHER_MACHINE = {name: [f"kernel/arch/{name}/*", f"user/*/{name}/*", *more] for 
 # ---- Student trees
 
 def student_files(lab):
-    """{path: (bytes, mode)} of what a student gets."""
-    tree = trees.apply_patch(trees.snapshot(ROOT), lab.folder / "starter.patch")
+    """{path: (bytes, mode)} of what a student gets, from a tree of ours or one that was handed out already."""
+    tree, patch = trees.snapshot(lab.tree), lab.folder / "starter.patch"
+    tree = trees.apply_patch(tree, patch) if patch.exists() else tree
     mine = f"labs/{lab.folder.name}/"
     other = "i386" if lab.machine == "riscv" else "riscv"           # the other machine's files would show how it is done
     return {name: both for name, both in tree.items()

@@ -31,6 +31,7 @@ FROZEN_CPU = 1.0            # ... and half as much for each hart, without a tick
 ASLEEP = 100                # looks in a row at which the emulator slept and no tick came: its harts wait for nothing
 AFTER_PANIC_CPU = 1.0
 WALL = 20                   # the clock on the wall may take so many times the processor's, then the host is to blame
+BROKEN = {signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP}       # what nobody else sends
 CONSOLE_MAX = 4 << 20       # a machine that says more than this says nothing new
 SAMPLES = 12
 
@@ -61,13 +62,20 @@ def need_emulator(machine):
 
 class Symbols:
     def __init__(self, kernel):
-        done = subprocess.run(["nm", "-n", str(kernel)], capture_output=True, text=True)
+        done = subprocess.run(["nm", "-ap", str(kernel)], capture_output=True, text=True, errors="replace")
         if done.returncode != 0:
             raise HostError(f"nm {kernel}: {done.stderr.strip()}")
-        known = [(int(address, 16), name) for address, kind, name in
-                 (line.split() for line in done.stdout.splitlines() if len(line.split()) == 3) if kind not in "aA"]
-        self.address = {name: address for address, name in known}
-        self.known = known
+        self.address, self.known, self.ticks, file = {}, [], None, ""
+        for line in done.stdout.splitlines():
+            address, kind, name = line.split() if len(line.split()) == 3 else ("0", "a", file)
+            if kind == "a":
+                file = name                             # the static names that follow are this file's
+                continue
+            self.address[name] = int(address, 16)
+            self.known.append((int(address, 16), name))
+            if (file, name) == ("clock.c", "ticks"):    # others may have one, too
+                self.ticks = int(address, 16)
+        self.known.sort()
 
     def name(self, address):
         i = bisect.bisect_right(self.known, (address, "\x7f")) - 1
@@ -123,6 +131,8 @@ class Monitor:
 class Guest:
     """A machine in a folder of its own. run() returns how it ended."""
 
+    all = set()                                 # those that run now
+
     def __init__(self, kernel, machine, *, cpus=1, seed=1, append="", image=None, memory=None, key="0" * 32, seconds=60, quiet=15):
         """seconds: of the machine's time it may take; quiet: of them without a record."""
         need_emulator(machine)
@@ -146,9 +156,11 @@ class Guest:
         self.off = False
 
     def __enter__(self):
+        Guest.all.add(self)
         return self
 
     def __exit__(self, *_):
+        Guest.all.discard(self)
         if self.process and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
@@ -212,7 +224,7 @@ class Guest:
 
     def ticks(self):
         """The kernel's own count; None: the emulator has ended, or there is no such counter."""
-        address = self.symbols.address.get("ticks")
+        address = self.symbols.ticks
         if address is None:
             return None
         text = self.monitor.human(f"xp /1{'g' if self.machine == 'riscv' else 'w'}x {address:#x}")
@@ -262,14 +274,19 @@ class Guest:
                 continue
             if len(self.console) > CONSOLE_MAX:
                 return Ending("flood", "the console got more than 4 MiB", [])
-            if time.monotonic() - self.started > 60 + WALL * (self.limit / TICKS_A_SECOND):
+            wall = time.monotonic() - self.started
+            if wall > 60 + WALL * (self.limit / TICKS_A_SECOND):
+                if cpu > wall / WALL:
+                    return Ending("timeout", f"not over after {cpu:.0f} s of the host's processor", self.samples()[1])
                 raise HostError("the host is too busy: this run got almost no processor time")
             seen = self.ticks()
             if seen is None:
-                if "ticks" in self.symbols.address and self.monitor.open and self.process.poll() is None:
+                if self.symbols.ticks is not None and self.monitor.open and self.process.poll() is None:
                     self.give_up()                      # it hangs as it goes off: what the console says is all there is
                     return None
                 continue
+            if seen < ticks:
+                return Ending("livelock", f"the clock went back from {ticks} to {seen} ticks", self.samples()[1])
             if seen != ticks:
                 ticks, tick_cpu, asleep = seen, cpu, 0
             if asleep > ASLEEP:
@@ -338,8 +355,12 @@ class Guest:
             return []
         path = os.path.join(self.folder, "gdb")
         self.monitor.human(f"gdbserver unix:{path},server=on,wait=off")
-        done = subprocess.run([gdb, "-q", "-batch", "-nx", "-iex", "set auto-load no", str(self.kernel), "-ex", f"target remote {path}",
-                               "-x", script, "-ex", "tasks", "-ex", "locks"], capture_output=True, text=True, timeout=60)
+        try:
+            done = subprocess.run([gdb, "-q", "-batch", "-nx", "-iex", "set auto-load no", str(self.kernel), "-ex", f"target remote {path}",
+                                   "-x", script, "-ex", "tasks", "-ex", "locks"], capture_output=True, text=True, errors="replace",
+                                  timeout=20)
+        except subprocess.TimeoutExpired:               # lists without an end: the debugger gets lost in them, too
+            return []
         lines = done.stdout.splitlines()
         start = next((i for i, line in enumerate(lines) if line.split()[:2] == ["PID", "STATE"]), None)
         return lines[start:start + 20] if start is not None else []
@@ -357,6 +378,8 @@ class Guest:
         reasons = [event.get("data", {}).get("reason", "") for event in self.monitor.events if event["event"] == "SHUTDOWN"]
         if "\npanic: " in text:
             return self.panic()
+        if -status in BROKEN:
+            return Ending("off", f"the emulator itself broke down ({signal.Signals(-status).name}) under this kernel", [])
         if status < 0 or "terminating on signal" in errors or "host-signal" in reasons:
             raise HostError(f"the emulator was ended from outside: status {status} {errors.strip()[-200:]}")
         if status == 1 and errors.strip() and "Tamal on " not in text:

@@ -57,6 +57,8 @@ TEXT = {
     "of":       ("of", "de"),
     "total":    ("Total", "Total"),
     "passed":   ("checks passed", "pruebas bien"),
+    "waiting":  ("another `make grade` works in this tree: waiting for its end",
+                 "otro `make grade` trabaja en este árbol: se espera a que termine"),
     "child":    ("forged or repeated lines were ignored", "se ignoraron líneas falsas o repetidas"),
 }
 

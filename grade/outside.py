@@ -19,7 +19,7 @@ import subprocess
 import time
 
 import run
-from guest import Ending, Guest, end_with_us, panic_word
+from guest import Ending, Guest, HostError, end_with_us, panic_word
 from stub import Stub
 from trees import BuildError
 
@@ -50,6 +50,7 @@ class Look(Stub):
         self.guest.process = self.process
 
     def __enter__(self):
+        self.guest.__enter__()
         return self
 
     def __exit__(self, *_):
@@ -168,8 +169,10 @@ def run_outside_check(built, check, *, seed, folder):
     except BuildError as error:
         look.missed.append(("build", f"{error.why}: {error.output.strip()[-300:]}"))
         look.ending = Ending("build", error.why, error.output.splitlines()[-30:])
-    except AssertionError as error:                     # of the stub: a symbol or a page that is not there
-        look.missed.append(("", str(error)))
+    except HostError:
+        raise
+    except Exception as error:                          # a symbol, a page, a field that is not there: what it met was not what it can read
+        look.missed.append(("", str(error) if isinstance(error, AssertionError) else f"not to be read: {error!r}"))
     passed = not look.missed and look.held > 0
     ending = look.ending
     hint, seen = look.missed[0] if look.missed else ("", f"{look.held} expectations held")

@@ -3,7 +3,8 @@ import re
 from collections import namedtuple
 
 MASK = (1 << 64) - 1
-LINE = re.compile(r"^@(\d+)(?:\.(\d+))? ([0-9a-f]{16}) (\w+) (.*)$")
+LINE = re.compile(r"^@(\d{1,9})(?:\.(\d{1,9}))? ([0-9a-f]{16}) (\w{1,16}) (.*)$")
+COUNTS = re.compile(r"-?\d{1,9}( -?\d{1,9})*")          # the text of pass and end
 
 Record = namedtuple("Record", "number child kind text")
 
@@ -40,6 +41,7 @@ class Reader:
 
     def __init__(self, key):
         self.key, self.records, self.forged, self.repeated, self.rest = key, [], 0, 0, ""
+        self.known = set()
 
     def feed(self, text):
         """How many records were in it."""
@@ -52,13 +54,15 @@ class Reader:
             return 0
         number, child, mac, kind, text = match.groups()
         name = number if child is None else f"{number}.{child}"
-        if f"{tag(self.key, f'{name} {kind} {text}'.encode()):016x}" != mac:
+        if kind in ("pass", "end") and not COUNTS.fullmatch(text) or \
+                f"{tag(self.key, f'{name} {kind} {text}'.encode()):016x}" != mac:
             self.forged += 1
             return 0
         record = Record(int(number), int(child or 0), kind, text)
-        if any(known[:2] == record[:2] for known in self.records):
+        if record[:2] in self.known:
             self.repeated += 1
             return 0
+        self.known.add(record[:2])
         self.records.append(record)
         return 1
 

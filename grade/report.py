@@ -75,7 +75,7 @@ def as_json(records):
 
 def visible(text):
     """Without what XML cannot hold."""
-    return "".join(c for c in text if c in "\t\n" or ord(c) >= 32)
+    return "".join(c for c in text if c in "\t\n" or ord(c) >= 32 and not 0xD800 <= ord(c) < 0xE000 and c not in "\ufffe\uffff")
 
 
 def details(record, result, language):
@@ -139,5 +139,5 @@ def write(records, kind, path, language):
     makers = {"text": lambda: text(records, language), "json": lambda: as_json(records), "junit": lambda: as_junit(records, language),
               "csv": lambda: as_csv(records), "gradescope": lambda: as_gradescope(records, language),
               "classroom": lambda: as_classroom(records, language)}
-    with open(path, "w", encoding="utf-8") as file:
+    with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(makers[kind]())

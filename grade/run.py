@@ -1,5 +1,7 @@
 """Grades one tree: builds it, runs the checks of its labs side by side, and makes one record of all that was found."""
 import concurrent.futures
+import contextlib
+import fcntl
 import os
 import re
 import secrets
@@ -7,10 +9,14 @@ import shutil
 import tempfile
 import threading
 import time
+from pathlib import Path
 
 import messages
 import trees
 from guest import Guest, HostError, need_emulator
+
+
+SEEN_MAX = 400          # characters of a line that a student's kernel or file may have made
 
 
 def new_key():
@@ -113,9 +119,12 @@ class Grading:
                             done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
                             for future in done:
                                 self.note(running.pop(future), future.result())
-                except BaseException:
+                except BaseException:                   # Ctrl-C: nobody waits for what still runs
                     for future in running:
                         future.cancel()
+                    for guest in list(Guest.all):
+                        if guest.process:
+                            guest.process.kill()
                     raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -135,6 +144,8 @@ class Grading:
 
     def note(self, check, result):
         with self.lock:
+            result.update(seen=result["seen"][:SEEN_MAX], detail=result["detail"][:SEEN_MAX],
+                          more=[line[:SEEN_MAX] for line in result["more"]])
             result.update(outside=bool(check.outside), id=check.id, title=check.title, points=check.points, hidden=check.hidden,
                           earned=check.points if result["status"] == "pass" else 0, cpus=min(self.cpus or check.cpus, 8))
             result["hint"] = {language: hint_for(check, result, language) for language in ("en", "es")}
@@ -160,8 +171,9 @@ def build_failed(lab, checks, error):
     lines = [line for line in said if re.search(r"error:|undefined reference|out of memory|killed", line, re.I)]
     results = []
     for check in checks:
-        results.append({"status": "fail", "seen": lines[0].strip() if lines else f"{error.why}: {error.output.strip()[-200:]}",
-                        "hint_key": "build", "ending": "build", "detail": error.why, "more": error.output.splitlines()[-30:],
+        results.append({"status": "fail", "seen": lines[0].strip()[:SEEN_MAX] if lines else f"{error.why}: {error.output.strip()[-200:]}",
+                        "hint_key": "build", "ending": "build", "detail": error.why,
+                        "more": [line[:SEEN_MAX] for line in error.output.splitlines()[-30:]],
                         "seed": 0, "console": "", "outside": bool(check.outside), "id": check.id, "title": check.title,
                         "points": check.points, "hidden": check.hidden, "earned": 0, "cpus": check.cpus,
                         "hint": {language: messages.say("build", language, messages.ENDING_HINTS) for language in ("en", "es")}})
@@ -175,22 +187,42 @@ def record_of(lab, results, started):
             "seconds": round(time.monotonic() - started, 1)}
 
 
-def grade(source, lab, work, *, pristine=None, checks=None, cpus=None, seed=1, jobs=None, contained=False, say=lambda result: None):
+@contextlib.contextmanager
+def alone(work, say):
+    """Only one at a time builds and runs in a folder; whoever comes second waits."""
+    (work / "build").mkdir(parents=True, exist_ok=True)
+    with open(work / "build" / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:                                 # a file system without locks
+            pass
+        yield
+
+
+def grade(source, lab, work, *, pristine=None, checks=None, cpus=None, seed=1, jobs=None, contained=False, say=lambda result: None,
+          say_waiting=lambda: None):
     """Grade the tree at `source` (a folder, or a dict of files). work: a folder to build in, kept for the next time."""
     started = time.monotonic()
     need_emulator(lab.machine)
-    submission = source if isinstance(source, dict) else trees.snapshot(source)
+    if isinstance(source, dict):
+        submission = source
+    else:
+        submission = trees.snapshot(source) if pristine is None else trees.handed_in(source, lab.files)
     tree = trees.compose(submission if pristine is None else pristine, submission, lab.files)
-    trees.lay_out(tree, work)
     wanted = checks or lab.checks
-    try:
-        built = trees.Built(work, lab, contained=contained)
-    except trees.BuildError as error:
-        results = build_failed(lab, wanted, error)
-        for result in results[:1]:
-            say(result)
-        return record_of(lab, results, started)
-    return record_of(lab, Grading(built, wanted, cpus=cpus, seed=seed, jobs=jobs, only=checks is not None, say=say).run(), started)
+    with alone(Path(work), say_waiting):
+        trees.lay_out(tree, work)
+        try:
+            built = trees.Built(work, lab, contained=contained)
+        except trees.BuildError as error:
+            results = build_failed(lab, wanted, error)
+            for result in results[:1]:
+                say(result)
+            return record_of(lab, results, started)
+        return record_of(lab, Grading(built, wanted, cpus=cpus, seed=seed, jobs=jobs, only=checks is not None, say=say).run(), started)
 
 
 __all__ = ["grade", "HostError"]

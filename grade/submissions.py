@@ -8,27 +8,31 @@ lab, is not done again.
     OUT/NAME.json       the record of one submission        OUT/results.jsonl   one line each
     OUT/summary.txt     the table and the distribution      OUT/grades.csv      for a spreadsheet
 """
+import bz2
 import concurrent.futures
 import csv
+import gzip
 import hashlib
 import io
 import json
+import lzma
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
 
+import course
 import labs
 import run
 import trees
 from guest import HostError
 
-TOTAL_MAX = 64 << 20            # bytes and files that one submission may have
-FILES_MAX = 20_000
-OWN = {"Makefile", "abi", "kernel", "labs", "mkfs", "user"}        # what lies at the top of a tree of ours
+TOTAL_MAX = 64 << 20            # bytes of what one tarball unpacks to
 ENDINGS = (".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar", ".bundle", ".git.bundle")
 
 
@@ -47,7 +51,10 @@ def find(folder):
     """Everything in the folder that can be a submission, by name."""
     found = {}
     for path in sorted(Path(folder).iterdir()):
-        if path.name.startswith(".") or not (path.is_dir() or path.name.endswith(ENDINGS)):
+        if path.name.startswith("."):
+            continue
+        if not (path.is_dir() or path.is_file() and path.name.endswith(ENDINGS)):
+            print(f"grade: {path.name} is no folder, tarball or git bundle: left out", file=sys.stderr)
             continue
         if name_of(path) in found:
             raise labs.LabError(f"two submissions are called {name_of(path)}")
@@ -55,114 +62,134 @@ def find(folder):
     return found
 
 
-def strip_top(tree):
-    """Without the one folder that everything may lie in, as in most tarballs."""
-    while len(tops := {name.split("/", 1)[0] for name in tree}) == 1 and not tops & OWN and all("/" in name for name in tree):
-        tree = {name.split("/", 1)[1]: both for name, both in tree.items()}
-    return tree
+def unpacked(path):
+    """The bytes of a tarball, whatever packed it: all limits hold before anybody looks at what it says of itself."""
+    for opener in (gzip.open, bz2.open, lzma.open, open):
+        try:
+            with opener(path, "rb") as file:
+                data = file.read(TOTAL_MAX + 1)
+        except (gzip.BadGzipFile, lzma.LZMAError, OSError, EOFError, zlib.error):
+            continue
+        if len(data) > TOTAL_MAX:
+            raise Unreadable(f"it is larger than {TOTAL_MAX >> 20} MiB")
+        return io.BytesIO(data)
+    raise Unreadable("it is no file that can be read")
 
 
-def read_tar(path):
-    tree, total = {}, 0
+def read_tar(path, globs):
+    tree = {}
     try:
-        with tarfile.open(path) as tar:
-            for count, member in enumerate(tar):
-                total += max(member.size, 0)
-                if count > FILES_MAX or total > TOTAL_MAX:
-                    raise Unreadable(f"it is larger than {TOTAL_MAX >> 20} MiB, or has more than {FILES_MAX} files")
+        with tarfile.open(fileobj=unpacked(path), mode="r:") as tar:
+            for member in tar:
                 name = os.path.normpath(member.name)
-                if member.isfile() and member.size <= trees.FILE_MAX and not name.startswith(("/", "..")):
-                    tree[name] = (tar.extractfile(member).read(), member.mode & 0o755)
+                if member.isreg() and member.size <= trees.FILE_MAX and not name.startswith(("/", "..")):
+                    tree[name] = member
+            return {name: (tar.extractfile(member).read(), trees.plain_mode(member.mode))
+                    for name, member in trees.wanted(tree, globs).items()}
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         raise Unreadable(f"it is no tarball that can be read: {str(error).splitlines()[0]}") from None
-    return strip_top(tree)
 
 
-def read_bundle(path):
+def read_bundle(path, globs):
+    """What its HEAD has, else its newest branch. Nothing is checked out: no filter, hook or link of it does anything."""
     with tempfile.TemporaryDirectory(prefix="tamal-bundle.") as folder:
-        status, output = trees.run_limited(["git", "clone", "-q", "-c", "core.symlinks=false", str(Path(path).resolve()), "tree"], folder,
+        status, output = trees.run_limited(["git", "clone", "-q", "--bare", "--template=", str(Path(path).resolve()), "bare"], folder,
                                            seconds=120)
+        bare = Path(folder) / "bare"
         if status != 0:
             raise Unreadable(f"it is no git bundle that can be read: {output.strip()[-200:]}")
-        return read_folder(Path(folder) / "tree")
+        head = trees.git(bare, "rev-parse", "-q", "--verify", "HEAD^{commit}", text=True)
+        newest = trees.git(bare, "for-each-ref", "--sort=-committerdate", "--count=1", "--format=%(objectname)", "refs/heads", text=True)
+        try:
+            return trees.commit_files(bare, (head if head.returncode == 0 else newest).stdout.strip(), globs)
+        except ValueError as error:
+            raise Unreadable(str(error)) from None
 
 
-def read_folder(path):
-    tree, total = {}, 0
-    for name in trees.files_of(path):
-        both = trees.contents(path, name)
-        if both is not None:
-            tree[name] = both
-            total += len(both[0])
-        if total > TOTAL_MAX or len(tree) > FILES_MAX:
-            raise Unreadable(f"it is larger than {TOTAL_MAX >> 20} MiB, or has more than {FILES_MAX} files")
-    return strip_top(tree)
-
-
-def read(path):
+def read(path, globs):
+    """{path: (bytes, mode)} of what the lab asks for, in a submission."""
     path = Path(path)
     if path.is_dir():
-        return read_folder(path)
-    return read_bundle(path) if path.name.endswith("bundle") else read_tar(path)
+        return trees.handed_in(path, globs)
+    return read_bundle(path, globs) if path.name.endswith("bundle") else read_tar(path, globs)
 
 
-def digest(lab, path, pristine):
-    """Changes when the submission, the lab or the grader does."""
+def digest(lab, *parts):
+    """Changes when the submission, the lab or the grader does. A part: {path: (bytes, mode)}."""
     total = hashlib.sha256()
-    for tree in (pristine, {"": (b"", 0)}):
+    for tree in parts:
         for name, (data, mode) in sorted(tree.items()):
-            total.update(f"{name}\0{mode}\0{len(data)}\0".encode() + data)
-    path = Path(path)
-    if path.is_dir():
-        for name in trees.files_of(path):
-            both = trees.contents(path, name)
-            total.update(name.encode() + b"\0" + (both[0] if both else b"-"))
-    else:
-        total.update(path.read_bytes())
+            total.update(os.fsencode(f"{name}\0{mode}\0{len(data)}\0") + data)
     return lab.name + ":" + total.hexdigest()[:32]
+
+
+def known_mark(path):
+    """Of the result that is there."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8")).get("mark")
+    except (OSError, ValueError):
+        return None
+
+
+def given_tree(lab, *others):
+    """What the lab hands out; submissions and results may lie in this tree, too, but are not part of it."""
+    others = [os.path.relpath(os.path.realpath(other), os.path.realpath(labs.ROOT)) + "/" for other in others]
+    return {name: both for name, both in course.student_files(lab).items() if not name.startswith(tuple(others))}
+
+
+def work_folder(lab):
+    return labs.ROOT / "build" / "grade-all" / lab.folder.name
 
 
 def grade_one(lab_name, path, out):
     """The whole life of one submission; its record goes to OUT/NAME.json. Status 0: graded, whatever the score."""
     lab, name = labs.find(labs.ROOT, [lab_name])[0], name_of(Path(path))
-    pristine, target = trees.snapshot(labs.ROOT), Path(out) / f"{name}.json"
-    mark = digest(lab, path, pristine)
-    if target.exists() and json.loads(target.read_text()).get("mark") == mark:
-        return 0
-    work = Path(tempfile.mkdtemp(prefix=f"tamal-{lab.name}."))
+    given, target = given_tree(lab, out, Path(path).parent), Path(out) / f"{name}.json"
+    asked, error = {name: both for name, both in given.items() if trees.matches(name, lab.files)}, ""
     try:
-        submission = read(path)
-        first = labs.ROOT / "build" / "grade-all" / lab.folder.name
-        if (first / "build").exists():                          # built once; each begins with a copy
-            shutil.copytree(first, work, symlinks=True, dirs_exist_ok=True)
-        record = run.grade(submission, lab, work, pristine=pristine, jobs=1, contained=True)
-        record = {"name": name, "mark": mark, "error": "", **record}
-    except Unreadable as error:
-        record = {"name": name, "mark": mark, "error": str(error), "lab": lab.name, "earned": 0, "points": lab.points, "checks": []}
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        submission = read(path, lab.files)
+        if not submission:
+            error = "none of the files that the lab asks for is in it: " + " ".join(lab.files)
+        elif missing := sorted(asked.keys() - submission.keys()):
+            error = "not in it, so taken as handed out: " + " ".join(missing)
+    except Unreadable as why:
+        submission, error = {}, str(why)
+    mark = digest(lab, given, trees.snapshot(lab.folder), submission, {"error": (error.encode("utf-8", "replace"), 0)})
+    if known_mark(target) == mark:
+        return 0
+    record = {"name": name, "mark": mark, "error": error, "lab": lab.name, "earned": 0, "points": lab.points, "checks": []}
+    if submission:
+        first = work_folder(lab)
+        work = Path(tempfile.mkdtemp(prefix=f"{lab.folder.name}.", dir=first.parent))
+        try:
+            shutil.copytree(first, work, symlinks=True, dirs_exist_ok=True)        # built once; each begins with a copy
+            record.update(run.grade({**asked, **submission}, lab, work, pristine=given, jobs=1, contained=True))
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
     for result in record["checks"]:
         result.pop("console", None)
     temporary = target.with_suffix(".part")
-    temporary.write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8", errors="backslashreplace")
     temporary.replace(target)
     return 0
 
 
-def build_first(lab):
-    """The reference's own objects, which every copy begins with."""
-    work = labs.ROOT / "build" / "grade-all" / lab.folder.name
-    trees.lay_out(trees.snapshot(labs.ROOT), work)
-    trees.Built(work, lab)
+def build_first(lab, given):
+    """What was handed out, in the same sandbox: its objects are what every copy begins with, and no solution is among them."""
+    trees.lay_out(given, work_folder(lab))
+    try:
+        trees.Built(work_folder(lab), lab, contained=True)
+    except trees.BuildError as error:
+        raise HostError(f"what was handed out does not build here, so nothing will: {error.output.strip()[-400:]}") from None
 
 
 def run_all(lab, found, options):
     command = [sys.executable, str(labs.HERE / "grade"), "one", "--lab", lab.name, "--out", os.path.abspath(options.out)]
-    paths = [os.path.abspath(path) for path in found.values()]
+    paths = [os.fsencode(os.path.abspath(path)) for path in found.values()]
     if shutil.which("parallel") and "GNU" in subprocess.run(["parallel", "--version"], capture_output=True, text=True).stdout:
         words = ["parallel", "--will-cite", "--jobs", str(options.jobs), "--line-buffer", "--halt", "never", "--workdir", os.getcwd(),
-                 *command, "{}"]
-        return subprocess.run(words, input="\n".join(paths) + "\n", text=True).returncode
+                 "--null", *map(shlex.quote, command), "{}"]
+        return subprocess.run(words, input=b"\0".join(paths)).returncode
     def one(path):
         return subprocess.run([*command, path]).returncode
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -206,25 +233,28 @@ def main(options, language):
         raise labs.LabError(f"there is no submission in {options.submissions}: folders, tarballs ({', '.join(ENDINGS[:5])}) or git bundles")
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
-    build_first(lab)
+    if not trees.sandbox(labs.ROOT):
+        print("grade: bubblewrap is not here, or may not work: a submission's #include may read any file that you may (grade/README.md)",
+              file=sys.stderr)
+    build_first(lab, given_tree(lab, out, options.submissions))
     status = run_all(lab, found, options)
-    records, lost = [], []
+    records, lost, utf8 = [], [], {"encoding": "utf-8", "errors": "backslashreplace"}        # names may be in any encoding
     for name in found:
         path = out / f"{name}.json"
-        if path.exists():
+        if known_mark(path) is not None:
             records.append(json.loads(path.read_text(encoding="utf-8")))
         else:
             lost.append(name)
-    (out / "results.jsonl").write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
+    (out / "results.jsonl").write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), **utf8)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["name", "earned", "points", "error", *(check.id for check in lab.checks)])
     for record in records:
         by_id = {r["id"]: r["earned"] for r in record["checks"]}
         writer.writerow([record["name"], record["earned"], record["points"], record["error"], *(by_id.get(c.id, 0) for c in lab.checks)])
-    (out / "grades.csv").write_text(file.getvalue(), encoding="utf-8")
+    (out / "grades.csv").write_text(file.getvalue(), **utf8)
     text = summary(lab, records)
-    (out / "summary.txt").write_text(text, encoding="utf-8")
+    (out / "summary.txt").write_text(text, **utf8)
     print(text, end="")
     if lost or status:
         raise HostError(f"not graded: {' '.join(lost) or 'see above'}; run the same command again to go on")

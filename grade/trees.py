@@ -1,12 +1,15 @@
-"""Trees of files: what a student hands in, laid into what must be as it was given; patches; builds with limits."""
+"""Trees of files: what a student hands in, laid into what must be as it was given; patches; builds with limits.
+
+A student's folder or repository is only read: nothing in it is run, and git, which obeys a repository's own settings, is asked only about
+trees of ours and bare copies of theirs.
+"""
 import fnmatch
-import io
 import os
+import re
 import resource
 import shutil
 import signal
 import subprocess
-import tarfile
 import tempfile
 import threading
 from pathlib import Path
@@ -18,8 +21,12 @@ BUILD_SECONDS = 300                 # of the clock
 BUILD_CPU = 240                     # of one process's processor time
 BUILD_FILE = 512 << 20
 BUILD_MEMORY = 1 << 30               # of one process
-BUILD_PROCESSES = 400
+BUILD_PROCESSES = 400               # more than the user has at that time
 OUTPUT_MAX = 200_000
+DISK_LEAST = 8 << 20                # with less, it is the host that fails
+LISTING_MAX = 8 << 20               # bytes of a commit's list of files
+ROOT = Path(__file__).resolve().parent.parent
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix", "/etc/alternatives", "/etc/ld.so.cache")
 SKIP = {"build", ".git", "compile_commands.json", "__pycache__"}
 
 
@@ -31,17 +38,31 @@ class BuildError(Exception):
         self.why, self.output = why, output
 
 
+def git_environment():
+    """What git is told by a hook that calls us is about another repository."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+
+
 def git(folder, *words, **more):
-    return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, **more)
+    """As subprocess.run(); where git is not installed there are no repositories."""
+    try:
+        return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, env=git_environment(), **more)
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(words, 127, *(("", "") if more.get("text") else (b"", b"")))
 
 
 def files_of(tree):
-    """Paths of a tree's own files: those git knows where it is a repository, else all but what is made."""
+    """Paths of the files of a tree of ours: those git knows where it is a repository, else all but what is made."""
     done = git(tree, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    top = git(tree, "rev-parse", "--show-toplevel", text=True)
-    if done.returncode == 0 and top.returncode == 0 and os.path.realpath(top.stdout.strip()) == os.path.realpath(tree):
+    top = os.fsdecode(git(tree, "rev-parse", "--show-toplevel").stdout.rstrip(b"\n"))
+    if done.returncode == 0 and top and os.path.realpath(top) == os.path.realpath(tree):
         names = [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
         return sorted(name for name in set(names) if os.path.lexists(os.path.join(tree, name)))
+    return files_below(tree)
+
+
+def files_below(tree):
+    """Paths of all files but what is made; links to folders are not followed."""
     found = []
     for folder, folders, names in os.walk(tree):
         folders[:] = [name for name in folders if name not in SKIP]
@@ -50,14 +71,63 @@ def files_of(tree):
 
 
 def contents(tree, name):
-    """Bytes and mode of a plain file, or None: a link, a device, too large."""
+    """Bytes and mode of a plain file, or None: a link, a device, too large, not to be read."""
     path = os.path.join(tree, name)
     if os.path.islink(path) or not os.path.isfile(path) or os.path.getsize(path) > FILE_MAX:
         return None
     if os.path.commonpath([os.path.realpath(path), os.path.realpath(tree)]) != os.path.realpath(tree):
         return None
-    with open(path, "rb") as file:
-        return file.read(), os.stat(path).st_mode & 0o755
+    try:
+        with open(path, "rb") as file:
+            return file.read(), plain_mode(os.stat(path).st_mode)
+    except PermissionError:
+        return None
+
+
+def plain_mode(mode):
+    """Whoever packed a file may have had other rights."""
+    return 0o755 if mode & 0o100 else 0o644
+
+
+def commit_files(repository, commit, globs=None):
+    """{path: (bytes, mode)} of a commit's plain files as they are stored: no filter, attribute or line ending of this host's; with
+    globs, only what the lab asks for. ValueError: git cannot read it, or it has too many files."""
+    listing = subprocess.Popen(["git", "-C", str(repository), "ls-tree", "-r", "-z", "-l", "--full-tree", commit], stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, env=git_environment())
+    with listing:
+        rows = listing.stdout.read(LISTING_MAX + 1)
+        listing.kill()
+    if not rows or len(rows) > LISTING_MAX:
+        raise ValueError("its commit cannot be listed, or has too many files")
+    found = {}
+    for row in rows.split(b"\0")[:-1]:
+        about, _, name = row.partition(b"\t")
+        mode, kind, blob, size = about.split()
+        if kind == b"blob" and mode.startswith(b"100") and int(size) <= FILE_MAX:
+            found[os.fsdecode(name)] = (blob, plain_mode(int(mode, 8)))
+    found = wanted(found, globs)
+    done = git(repository, "cat-file", "--batch", input=b"".join(blob + b"\n" for blob, _ in found.values()))
+    tree, at = {}, 0
+    for name, (blob, mode) in found.items():                # each: ID blob SIZE, a line end, the bytes, a line end
+        start = done.stdout.index(b"\n", at) + 1
+        at = start + int(done.stdout[at:start].split()[2]) + 1
+        tree[name] = (done.stdout[start:at - 1], mode)
+    return tree
+
+
+def wanted(found, globs):
+    """Of {path: ...} what the lab asks for, from the folder nearest to the top in which it lies, however it was packed."""
+    if globs is None:
+        return found
+    tops = {name[:at] for name in found for at in [0, *(slash.end() for slash in re.finditer("/", name))] if matches(name[at:], globs)}
+    top = min(tops, key=lambda top: (top.count("/"), top), default="")
+    return {name[len(top):]: both for name, both in found.items() if name.startswith(top) and matches(name[len(top):], globs)}
+
+
+def handed_in(folder, globs):
+    """{path: (bytes, mode)} of the files in a student's folder that the lab asks for."""
+    found = wanted({name: name for name in files_below(folder)}, globs)
+    return {name: both for name, path in found.items() if (both := contents(folder, path)) is not None}
 
 
 def first_commit(tree):
@@ -67,15 +137,7 @@ def first_commit(tree):
         return None
     if git(tree, "log", "-1", "--format=%s", roots.stdout.strip(), text=True).stdout.strip() != STARTER_SUBJECT:
         return None
-    archive = git(tree, "archive", roots.stdout.strip())
-    if archive.returncode != 0:
-        return None
-    found = {}
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        for member in tar:
-            if member.isfile():
-                found[member.name] = (tar.extractfile(member).read(), member.mode & 0o755)
-    return found
+    return commit_files(tree, roots.stdout.strip())
 
 
 STARTER_SUBJECT = "starter of the lab"
@@ -148,25 +210,35 @@ def apply_near(tree, patch):
 
 # ---- Builds
 
-def limits():
+def own_threads():
+    """How many this user has: the system counts a desktop's too, not only ours."""
+    found = 0
+    for path in Path("/proc").glob("[0-9]*/task"):
+        try:
+            found += path.stat().st_nlink - 2 if path.stat().st_uid == os.getuid() else 0
+        except OSError:
+            pass
+    return found
+
+
+def limits(processes):
+    """In a child: no limit is raised above what the host set."""
     os.setsid()
     for what, value in ((resource.RLIMIT_CPU, BUILD_CPU), (resource.RLIMIT_FSIZE, BUILD_FILE), (resource.RLIMIT_CORE, 0),
-                        (resource.RLIMIT_AS, BUILD_MEMORY)):
+                        (resource.RLIMIT_AS, BUILD_MEMORY), (resource.RLIMIT_NPROC, processes)):
+        most = resource.getrlimit(what)[1]
+        value = value if most == resource.RLIM_INFINITY else min(value, most)
         resource.setrlimit(what, (value, value))
-    if os.getuid() != 0:                # root is not counted
-        most = resource.getrlimit(resource.RLIMIT_NPROC)[1]
-        value = BUILD_PROCESSES if most == resource.RLIM_INFINITY else min(BUILD_PROCESSES, most)
-        resource.setrlimit(resource.RLIMIT_NPROC, (value, most))
 
 
 def sandbox(folder):
-    """Words before a command that keep it in its folder, where bubblewrap is installed and works; else none."""
+    """Words before a command that shows it the system's compilers and its own folder, nothing else, where bubblewrap is installed and
+    works; else none."""
     if shutil.which("bwrap") is None:
         return []
-    hidden = [word for path in ("/root", "/home", "/var", "/run") if os.path.isdir(path) for word in ("--tmpfs", path)]
-    hidden += [word for path in ("/etc/shadow", "/etc/gshadow") if os.path.exists(path) for word in ("--ro-bind", "/dev/null", path)]
-    words = ["bwrap", "--ro-bind", "/", "/", *hidden, "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--bind", str(folder),
-             str(folder), "--unshare-pid", "--unshare-net", "--unshare-ipc", "--die-with-parent", "--chdir", str(folder)]
+    system = [word for path in SYSTEM for word in ("--ro-bind-try", path, path)]
+    words = ["bwrap", *system, "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--tmpfs", str(ROOT), "--bind", str(folder), str(folder),
+             "--unshare-pid", "--unshare-net", "--unshare-ipc", "--die-with-parent", "--chdir", str(folder)]
     try:
         works = subprocess.run([*words, "true"], capture_output=True, timeout=20).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
@@ -180,9 +252,10 @@ def run_limited(command, folder, seconds=BUILD_SECONDS, contained=False):
     for name in ("ARCH", "APPEND", "DEBUG", "CPUS", "MEM", "SEED", "DISK", "PROGRAMS", "PROG", "V", "LAB", "CHECK"):
         environment.pop(name, None)
     words = (sandbox(folder) if contained else []) + [str(word) for word in command]
+    processes = own_threads() + BUILD_PROCESSES
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
-                                   stderr=subprocess.STDOUT, preexec_fn=limits)
+                                   stderr=subprocess.STDOUT, preexec_fn=lambda: limits(processes))
         try:
             status = process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -220,8 +293,11 @@ class Built:
         if status is None:
             raise BuildError(f"the build was not over after {BUILD_SECONDS} s", self.output)
         if status != 0:
-            if "is not installed" in self.output or "tools/setup: " in self.output:
+            if not (self.folder / "build" / f".tools-{lab.machine}").exists():         # the first thing that is made: the tools are here
                 raise HostError(self.output.strip()[-400:])
+            for place in (self.folder, tempfile.gettempdir()):
+                if shutil.disk_usage(place).free < DISK_LEAST:
+                    raise HostError(f"the disk that holds {place} is full")
             raise BuildError("the build failed", self.output)
 
     def system_image(self):
@@ -249,6 +325,6 @@ class Built:
 
     def mkfs_run(self, path, size, *entries):
         done = subprocess.run([str(self.mkfs), "-o", str(path), "-s", size, "-i", "256", "-l", "64", "/dev/console=c:1,0", "/dev/null=c:2,0",
-                               "/dev/zero=c:3,0", "/tmp/", *entries], capture_output=True, text=True)
+                               "/dev/zero=c:3,0", "/tmp/", *entries], capture_output=True, text=True, errors="replace")
         if done.returncode != 0:
             raise HostError(f"mkfs: {done.stderr.strip()}")
