@@ -95,7 +95,7 @@ def as_junit(records, language):
             if result["status"] == "fail":
                 out.append(f'<failure message={quoteattr(visible(result["seen"]))}>{escape(details(record, result, language))}</failure>')
             elif result["status"] == "skip":
-                out.append(f'<skipped message={quoteattr(result["seen"])}/>')
+                out.append(f'<skipped message={quoteattr(visible(result["seen"]))}/>')
             out.append("</testcase>")
         out.append("</testsuite>")
     return "\n".join(out + ["</testsuites>", ""])

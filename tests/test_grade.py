@@ -3,15 +3,19 @@ disturb each other, one record becomes many outputs. The eight requirements that
 
 The machines run tests/grading/99-endings in the place of a lab, and the real lab `unmap`.
 """
+import argparse
 import csv
 import io
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
@@ -20,12 +24,13 @@ import pytest
 from lib.paths import PATIENCE, PYTHON, ROOT
 
 sys.path.insert(0, str(ROOT / "grade"))
+import command  # noqa: E402
 import labs  # noqa: E402
 import records  # noqa: E402
 import report  # noqa: E402
 import run  # noqa: E402
 import trees  # noqa: E402
-from guest import Guest, HostError  # noqa: E402
+from guest import Guest, HostError, Symbols  # noqa: E402
 
 pytestmark = pytest.mark.host
 ENDINGS = ROOT / "tests" / "grading" / "99-endings"
@@ -57,6 +62,13 @@ def test_reader_takes_whole_records_of_its_own_key_only():
     assert len(reader.records) == 3
     reader.feed(lines_of(key, "6 note x"))
     assert reader.gap() == 4
+
+
+def test_who_stole_the_key_cannot_break_the_reader():
+    key = "0" * 32
+    reader = records.Reader(key)
+    assert reader.feed(lines_of(key, "1 begin x", "2 pass many", "3 end ", "4 end 1e9 0", "9" * 5000 + " note x")) == 1
+    assert reader.feed(lines_of(key, *(f"{n} note x" for n in range(2, 20000)))) == 19998
 
 
 # ---- A tree with the lab of endings, built once
@@ -187,6 +199,30 @@ def test_a_kernel_that_replays_a_recorded_console(unmap):
         assert any("forged" in line for line in result["more"]), result
 
 
+def test_a_student_cannot_blame_the_host(unmap):
+    """What a source says while it is compiled is not taken for what the machine that grades says."""
+    result = unmap("\n#error tools/setup: the compiler is not installed\n")
+    assert result["ending"] == "build" and result["earned"] == 0
+
+
+def test_long_lines_are_cut(unmap):
+    result = unmap(r'''printk("\npanic: "); for (int i = 0; i < 3000; i++) printk("%100d", i); printk("\xef\xbf\xbf\n"); for (;;) ;''')
+    assert result["ending"] == "panic" and max(len(line) for line in [result["seen"], result["detail"], *result["more"]]) <= run.SEEN_MAX
+
+
+def test_the_kernels_clock_is_found_among_others(tmp_path):
+    """A student's file may have a static `ticks`, too; a symbol's name may be any bytes."""
+    odd = '__asm__(".pushsection .data\\n\\"a\xff\\":\\n.popsection");'
+    for name, more in (("clock", ""), ("sweeper", ""), ("x", odd)):
+        text = f"static volatile long ticks[9] = {{1}}; void {name}(void) {{ ticks[0]++; }} {more}\n"
+        (tmp_path / f"{name}.c").write_bytes(text.encode("latin-1"))
+    subprocess.run(["cc", "-c", "clock.c", "sweeper.c", "x.c"], cwd=tmp_path, check=True)
+    for place, order in enumerate((["clock.o", "sweeper.o", "x.o"], ["x.o", "clock.o", "sweeper.o"], ["x.o", "sweeper.o", "clock.o"])):
+        subprocess.run(["ld", "-r", "-o", "all.o", *order], cwd=tmp_path, check=True)
+        symbols = Symbols(tmp_path / "all.o")
+        assert symbols.ticks == sorted(address for address, name in symbols.known if name == "ticks")[place]
+
+
 # ---- Nothing but the student's files counts
 
 def test_the_rest_is_as_it_was_given(unmap, tmp_path):
@@ -274,6 +310,113 @@ def test_an_emulator_that_is_killed_is_nobodys_fault(built, lab):
             guest.run()
 
 
+def test_an_emulator_that_breaks_down_is_the_kernels_doing(built, lab):
+    """It aborts where a kernel does what no kernel does: this check fails, the others go on."""
+    with run.start_guest(built, lab.find("reports_for_ever"), cpus=1, seed=1, folder=str(Path(built.folder).parent)) as guest:
+        start = guest.start
+
+        def start_and_abort():
+            start()
+            guest.process.send_signal(signal.SIGABRT)
+        guest.start = start_and_abort
+        ending = guest.run()
+    assert ending.word == "off" and "SIGABRT" in ending.detail
+
+
+@pytest.mark.parametrize("ticks, limit, word", [([1, 5, 3], 6000, "livelock"), (range(10 ** 9), -250, "timeout")])
+def test_a_kernel_cannot_stop_the_clock(built, lab, ticks, limit, word):
+    """The clock is in the kernel's memory: one that goes back, or never on, ends the run, and is not the host's fault."""
+    with run.start_guest(built, lab.find("reports_for_ever"), cpus=1, seed=1, folder=str(Path(built.folder).parent)) as guest:
+        values = iter(ticks)
+        guest.ticks, guest.limit = lambda: next(values), limit
+        assert guest.run().word == word
+
+
+def test_a_debugger_that_gets_lost_is_left(built, lab, monkeypatch):
+    with run.start_guest(built, lab.find("good"), cpus=1, seed=1, folder=str(Path(built.folder).parent)) as guest:
+        guest.monitor = argparse.Namespace(human=lambda line: "", socket=argparse.Namespace(close=lambda: None))
+        monkeypatch.setattr("shutil.which", lambda name: "gdb")
+
+        def lost(*words, timeout, **more):
+            raise subprocess.TimeoutExpired(words, timeout)
+        monkeypatch.setattr("guest.subprocess.run", lost)
+        assert guest.who_waits() == []
+
+
+def test_a_check_that_meets_nonsense_fails(built):
+    """What an outside check reads, the student's kernel wrote."""
+    check = labs.Check("x", {"en": "", "es": ""}, 1, outside=lambda look: int("nonsense"))
+    result = run.run_outside(built, check, seed=1, folder="")
+    assert result["status"] == "fail" and "nonsense" in result["seen"]
+
+
+def test_an_error_of_the_grader_is_exit_status_2(monkeypatch, capsys):
+    def broken(options, language):
+        raise KeyError("x")
+    monkeypatch.setattr(command, "grade_labs", broken)
+    assert command.main(["--lab", "unmap"]) == 2 and "nothing was graded" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_at_once(built, lab):
+    """The machines that still run are ended; nobody waits for them."""
+    def say(result):
+        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        run.Grading(built, [lab.find("good"), lab.find("reports_for_ever")], jobs=2, say=say).run()
+    assert not Guest.all
+
+
+def test_two_at_once_in_a_tree_wait_for_each_other(tmp_path):
+    order = []
+
+    def second():
+        with run.alone(tmp_path, lambda: order.append("waits")):
+            order.append("second")
+    with run.alone(tmp_path, lambda: None):
+        other = threading.Thread(target=second)
+        other.start()
+        while not order:
+            time.sleep(0.01)
+        order.append("first")
+    other.join()
+    assert order == ["waits", "first", "second"]
+
+
+# ---- Hosts of honest students
+
+def test_what_was_handed_out_has_its_line_ends(tmp_path, monkeypatch):
+    """A host that makes CRLF of them, and a hook that says where its own repository is, change nothing."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "run").write_bytes(b"#!/bin/sh\n")
+    (tree / "run").chmod(0o755)
+    for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x", "commit", "-qm", trees.STARTER_SUBJECT]):
+        subprocess.run(["git", *words], cwd=tree, check=True)
+    (tmp_path / ".gitconfig").write_text("[core]\n\tautocrlf = true\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "none"))
+    assert trees.first_commit(tree) == {"run": (b"#!/bin/sh\n", 0o755)}
+
+
+def test_without_git_there_is_no_first_commit(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert trees.first_commit(tmp_path) is None and trees.files_of(tmp_path) == ["file"]
+
+
+def test_a_build_may_have_more_processes_than_there_are(tmp_path):
+    """The limit counts all of a user's threads: those of a desktop are not the build's."""
+    status, output = trees.run_limited([shutil.which("bash"), "-c", "ulimit -u"], tmp_path)
+    assert status == 0 and int(output) >= trees.own_threads() + trees.BUILD_PROCESSES // 2 > 200
+
+
+def test_a_host_may_have_lower_limits(tmp_path):
+    script = f"import sys; sys.path.insert(0, {str(ROOT / 'grade')!r}); import trees; print(trees.run_limited(['true'], '.'))"
+    done = subprocess.run(["bash", "-c", 'ulimit -f 100000; ulimit -v 900000; exec "$@"', "-", PYTHON, "-c", script], cwd=tmp_path,
+                          capture_output=True, text=True)
+    assert done.stdout == "(0, '')\n", done.stderr
+
+
 def test_no_emulator_is_exit_status_2(tmp_path):
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -281,8 +424,9 @@ def test_no_emulator_is_exit_status_2(tmp_path):
         if not tool.name.startswith("qemu-system") and not os.path.lexists(folder / tool.name):
             (folder / tool.name).symlink_to(tool)
     done = subprocess.run([PYTHON, "grade/grade", "--lab", "unmap", "--check", "R003-6"], cwd=ROOT, capture_output=True, text=True,
-                          env={**os.environ, "PATH": str(folder)}, timeout=300 * PATIENCE)
-    assert done.returncode == 2 and "nothing was graded" in done.stderr, done.stdout + done.stderr
+                          timeout=300 * PATIENCE, env={**os.environ, "PATH": str(folder), "LANG_HINTS": "es", "LC_ALL": "POSIX",
+                                                           "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"})      # which has no á
+    assert done.returncode == 2 and "no se calific" in done.stderr, done.stdout + done.stderr
 
 
 # ---- One record, many outputs
@@ -308,6 +452,11 @@ def test_outputs_agree(record):
     assert scope["score"] == 5 and len(scope["tests"]) == 16 and scope["tests"][0]["visibility"] == "visible"
     room = json.loads(report.as_classroom(record, "en"))
     assert (room["status"], room["score"], room["max_score"]) == ("fail", 5, 80)
+
+
+def test_xml_holds_whatever_a_kernel_prints(record):
+    odd = [{**record[0], "checks": [{**result, "seen": "\uffff\ud800 <&> \x07"} for result in record[0]["checks"]]}]
+    assert len(list(xml.fromstring(report.as_junit(odd, "es")).iter("failure"))) == 14
 
 
 def test_hidden_checks_are_hidden(lab_tree, lab):
