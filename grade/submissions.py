@@ -30,7 +30,7 @@ import course
 import labs
 import run
 import trees
-from guest import HostError
+from guest import HostError, end_with_us
 
 TOTAL_MAX = 64 << 20            # bytes of what one tarball unpacks to
 ENDINGS = (".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar", ".bundle", ".git.bundle")
@@ -145,12 +145,12 @@ def grade_one(lab_name, path, out):
     """The whole life of one submission; its record goes to OUT/NAME.json. Status 0: graded, whatever the score."""
     lab, name = labs.find(labs.ROOT, [lab_name])[0], name_of(Path(path))
     given, target = given_tree(lab, out, Path(path).parent), Path(out) / f"{name}.json"
-    asked, error = {name: both for name, both in given.items() if trees.matches(name, lab.files)}, ""
+    error = ""
     try:
         submission = read(path, lab.files)
         if not submission:
             error = "none of the files that the lab asks for is in it: " + " ".join(lab.files)
-        elif missing := sorted(asked.keys() - submission.keys()):
+        elif missing := sorted(name for name in given if trees.matches(name, lab.files) and name not in submission):
             error = "not in it, so taken as handed out: " + " ".join(missing)
     except Unreadable as why:
         submission, error = {}, str(why)
@@ -163,12 +163,12 @@ def grade_one(lab_name, path, out):
         work = Path(tempfile.mkdtemp(prefix=f"{lab.folder.name}.", dir=first.parent))
         try:
             shutil.copytree(first, work, symlinks=True, dirs_exist_ok=True)        # built once; each begins with a copy
-            record.update(run.grade({**asked, **submission}, lab, work, pristine=given, jobs=1, contained=True))
+            record.update(run.grade(submission, lab, work, pristine=given, jobs=1, contained=True))
         finally:
             shutil.rmtree(work, ignore_errors=True)
     for result in record["checks"]:
         result.pop("console", None)
-    temporary = target.with_suffix(".part")
+    temporary = target.with_suffix(f".{os.getpid()}.part")
     temporary.write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8", errors="backslashreplace")
     temporary.replace(target)
     return 0
@@ -189,7 +189,7 @@ def run_all(lab, found, options):
     if shutil.which("parallel") and "GNU" in subprocess.run(["parallel", "--version"], capture_output=True, text=True).stdout:
         words = ["parallel", "--will-cite", "--jobs", str(options.jobs), "--line-buffer", "--halt", "never", "--workdir", os.getcwd(),
                  "--null", *map(shlex.quote, command), "{}"]
-        return subprocess.run(words, input=b"\0".join(paths)).returncode
+        return subprocess.run(words, input=b"\0".join(paths), preexec_fn=end_with_us).returncode
     def one(path):
         return subprocess.run([*command, path]).returncode
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:

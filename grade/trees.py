@@ -152,10 +152,8 @@ def matches(name, globs):
 
 
 def compose(pristine, submission, globs):
-    """What is graded: the submission's files where students write, everything else as it was given."""
-    tree = {name: both for name, both in pristine.items() if not matches(name, globs)}
-    tree.update({name: both for name, both in submission.items() if matches(name, globs)})
-    return tree
+    """What is graded: the submission's files where students write; everything else, and what is not in it, as it was given."""
+    return {**pristine, **{name: both for name, both in submission.items() if matches(name, globs)}}
 
 
 def lay_out(tree, folder):
@@ -271,6 +269,13 @@ def run_limited(command, folder, seconds=BUILD_SECONDS, contained=False):
         return status, output.read().decode("utf-8", "replace")
 
 
+def foreign_files(folder, objects):
+    """What these objects were compiled from, by the compiler's own notes, and does not lie in the folder: somebody else's work?"""
+    notes = " ".join(file.read_text(errors="replace") for file in objects.rglob("*.d")).split()
+    top = os.path.realpath(folder)
+    return sorted({path for path in notes if os.path.commonpath([os.path.realpath(os.path.join(top, path)), top]) != top})
+
+
 class Built:
     """A tree that was built for a lab: the kernel, the program of its checks, mkfs."""
 
@@ -299,6 +304,9 @@ class Built:
                 if shutil.disk_usage(place).free < DISK_LEAST:
                     raise HostError(f"the disk that holds {place} is full")
             raise BuildError("the build failed", self.output)
+        foreign = foreign_files(self.folder, flavour)
+        if foreign:
+            raise BuildError("it includes files that are not part of the tree", "\n".join(f"error: {path}" for path in foreign))
 
     def system_image(self):
         """The system's disk, made once: init, a shell, what ends the machine, and the lab's programs."""

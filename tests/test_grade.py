@@ -30,7 +30,7 @@ import records  # noqa: E402
 import report  # noqa: E402
 import run  # noqa: E402
 import trees  # noqa: E402
-from guest import Guest, HostError, Symbols  # noqa: E402
+from guest import WALL, Guest, HostError, Symbols  # noqa: E402
 
 pytestmark = pytest.mark.host
 ENDINGS = ROOT / "tests" / "grading" / "99-endings"
@@ -149,7 +149,8 @@ def unmap(tmp_path_factory):
         text, n = re.subn(where, lambda m: m[1] + "    " + body + "\n", data.decode(), count=1)
         assert n == 1
         tree = {**reference, file: (text.encode(), mode)}
-        return run.grade(tree, lab, work, checks=[lab.find(check)], **more)["checks"][0]
+        return run.grade(tree, lab, work / "tree", checks=[lab.find(check)], **more)["checks"][0]
+    grade.folder = work
     return grade
 
 
@@ -203,6 +204,13 @@ def test_a_student_cannot_blame_the_host(unmap):
     """What a source says while it is compiled is not taken for what the machine that grades says."""
     result = unmap("\n#error tools/setup: the compiler is not installed\n")
     assert result["ending"] == "build" and result["earned"] == 0
+
+
+def test_somebody_elses_file_is_not_included(unmap):
+    """Where there is no sandbox, the reference may lie where a student guesses: the compiler notes what it has read."""
+    (unmap.folder / "given.h").write_text("int given;\n")
+    result = unmap(f"""\n#include "{unmap.folder}/given.h"\n""", where="(^)")
+    assert result["ending"] == "build" and "not part of the tree" in result["seen"] and "given.h" in result["seen"], result
 
 
 def test_long_lines_are_cut(unmap):
@@ -323,12 +331,13 @@ def test_an_emulator_that_breaks_down_is_the_kernels_doing(built, lab):
     assert ending.word == "off" and "SIGABRT" in ending.detail
 
 
-@pytest.mark.parametrize("ticks, limit, word", [([1, 5, 3], 6000, "livelock"), (range(10 ** 9), -250, "timeout")])
-def test_a_kernel_cannot_stop_the_clock(built, lab, ticks, limit, word):
-    """The clock is in the kernel's memory: one that goes back, or never on, ends the run, and is not the host's fault."""
+@pytest.mark.parametrize("ticks, word", [([1, 5, 3], "livelock"), (range(10 ** 9), "timeout")])
+def test_a_kernel_cannot_stop_the_clock(built, lab, monkeypatch, ticks, word):
+    """The clock is in the kernel's memory: one that goes back, or on too slowly, ends the run, and is not the host's fault."""
+    monkeypatch.setattr("guest.WALL", WALL if word == "livelock" else -1)
     with run.start_guest(built, lab.find("reports_for_ever"), cpus=1, seed=1, folder=str(Path(built.folder).parent)) as guest:
         values = iter(ticks)
-        guest.ticks, guest.limit = lambda: next(values), limit
+        guest.ticks, guest.quiet = lambda: next(values), 10 ** 9
         assert guest.run().word == word
 
 
