@@ -1,8 +1,10 @@
-"""One record, many outputs: text, JSON, JUnit XML, CSV, Gradescope's results.json, Classroom 50's result.json."""
+"""One record, many outputs: text, JSON, JUnit XML, CSV, Gradescope's results.json, what GitHub Classroom and Classroom 50 read."""
 import csv
 import io
 import json
+import os
 import textwrap
+import time
 from xml.sax.saxutils import escape, quoteattr
 
 import messages
@@ -126,8 +128,8 @@ def as_gradescope(records, language):
 
 
 def as_classroom(records, language):
-    """The result.json of Classroom 50's runners: version, status, totals, and one entry for each test."""
-    tests = [{"name": f"{record['lab']}: {r['id']} {r['title'][language]}", "status": r["status"], "score": r["earned"],
+    """What GitHub Classroom's autograding-grading-reporter reads (base64, from an output of a step). It knows only pass and others."""
+    tests = [{"name": f"{record['lab']}: {r['id']} {r['title'][language]}", "status": "pass" if r["status"] == "pass" else "fail", "score": r["earned"],
               "max_score": r["points"], "message": "" if r["status"] == "pass" else visible(r["seen"]), "test_code": again(record, r)}
              for record in records for r in record["checks"]]
     good = all(test["status"] == "pass" for test in tests)
@@ -135,9 +137,22 @@ def as_classroom(records, language):
                        "score": sum(r["earned"] for r in records), "tests": tests}, indent=1, ensure_ascii=False) + "\n"
 
 
+def as_classroom50(records, language):
+    """https://github.com/foundation50/classroom50/wiki/Advanced-Autograding, the result.json contract; its runner says who and what."""
+    said = {"classroom": "CLASSROOM", "assignment": "ASSIGNMENT", "submission": "SUBMISSION_TAG", "commit": "COMMIT_URL",
+            "release": "RELEASE_URL", "review": "REVIEW_URL"}
+    tests = [{"test-name": f"{record['lab']}: {r['id']} {r['title'][language]}", "passed": r["status"] == "pass", "score": r["earned"],
+              "max-score": r["points"], "message": "" if r["status"] == "pass" else visible(r["seen"])}
+             for record in records for r in record["checks"]]
+    return json.dumps({"schema": "classroom50/result/v1", **{key: os.environ.get(name, "") for key, name in said.items()},
+                       "datetime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "score": sum(r["earned"] for r in records),
+                       "max-score": sum(r["points"] for r in records), "tests": tests}, indent=1, ensure_ascii=False) + "\n"
+
+
 def write(records, kind, path, language):
     makers = {"text": lambda: text(records, language), "json": lambda: as_json(records), "junit": lambda: as_junit(records, language),
               "csv": lambda: as_csv(records), "gradescope": lambda: as_gradescope(records, language),
-              "classroom": lambda: as_classroom(records, language)}
+              "classroom": lambda: as_classroom(records, language),
+              "classroom50": lambda: as_classroom50(records, language)}
     with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(makers[kind]())

@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import xml.etree.ElementTree as xml
@@ -296,7 +295,7 @@ def test_a_busy_host_changes_nothing(built, lab):
 
 def test_runs_side_by_side_are_apart(built, lab, tmp_path, monkeypatch):
     """5: eight at once, each with its own folder, disk and sockets; nothing is left behind."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))         # others may grade on this machine meanwhile
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))          # others may grade on this machine meanwhile
     checks = [labs.Check(f"good-{n}", {"en": "", "es": ""}, 1, guest="good", hints={"": {"en": "", "es": ""}}) for n in range(8)]
     results = run.Grading(built, checks, jobs=8).run()
     assert [result["status"] for result in results] == ["pass"] * 8
@@ -461,6 +460,14 @@ def test_outputs_agree(record):
     assert scope["score"] == 5 and len(scope["tests"]) == 16 and scope["tests"][0]["visibility"] == "visible"
     room = json.loads(report.as_classroom(record, "en"))
     assert (room["status"], room["score"], room["max_score"]) == ("fail", 5, 80)
+    assert {test["status"] for test in room["tests"]} == {"pass", "fail"}
+    room = json.loads(report.as_classroom50(record, "es"))
+    assert (room["schema"], room["score"], room["max-score"]) == ("classroom50/result/v1", 5, 80)
+    assert sum(test["score"] for test in room["tests"]) == 5 and sum(test["passed"] is True for test in room["tests"]) == 1
+    for test in scope["tests"]:                             # what Gradescope's specification knows, and no more
+        assert test["status"] in ("passed", "failed") and test["output_format"] == "text" and 0 <= test["score"] <= test["max_score"]
+        assert set(test) == {"name", "number", "score", "max_score", "status", "output", "output_format", "visibility", "tags"}
+        assert isinstance(test["number"], str) and test["visibility"] in ("hidden", "after_due_date", "after_published", "visible")
 
 
 def test_xml_holds_whatever_a_kernel_prints(record):
