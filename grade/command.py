@@ -42,8 +42,9 @@ def parse(words):
     return options
 
 
-def work_folder(source, lab):
-    return Path(source).resolve() / "build" / "grade" / lab.folder.name
+def work_folder(options, lab):
+    """Never in a submission: a build/ that came with it would be trusted, or lead elsewhere."""
+    return Path(options.pristine or options.source).resolve() / "build" / "grade" / lab.folder.name
 
 
 def pristine_of(source, options, lab):
@@ -65,7 +66,7 @@ def grade_labs(options, language):
         checks = [lab.find(options.check)] if options.check else None
         print(f"{messages.say('lab', language)} {lab.number}: {lab.title[language]}", flush=True)
         partial = {"lab": lab.name, "number": lab.number}
-        record = run.grade(source, lab, work_folder(source, lab), pristine=pristine, checks=checks, cpus=options.cpus, seed=options.seed,
+        record = run.grade(source, lab, work_folder(options, lab), pristine=pristine, checks=checks, cpus=options.cpus, seed=options.seed,
                            jobs=options.jobs, contained=options.contained,
                            say=lambda result: print(report.text_line(partial, result, language), flush=True),
                            say_waiting=lambda: print(f"  {messages.say('waiting', language)}", flush=True))
@@ -85,8 +86,8 @@ def debug(options):
     if check.outside:
         raise labs.LabError(f"{check.id} looks into the machine from outside: use make gdb, and the handout's session")
     submission = trees.snapshot(source)
-    trees.lay_out(trees.compose(pristine_of(source, options, lab) or submission, submission, lab.files), work_folder(source, lab))
-    built = trees.Built(work_folder(source, lab), lab)
+    trees.lay_out(trees.compose(pristine_of(source, options, lab) or submission, submission, lab.files), work_folder(options, lab))
+    built = trees.Built(work_folder(options, lab), lab)
     gdb = shutil.which("gdb-multiarch")
     if gdb is None:
         raise HostError("gdb-multiarch is not installed: tools/setup --gdb")

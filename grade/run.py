@@ -122,7 +122,7 @@ class Grading:
                 except BaseException:                   # Ctrl-C: nobody waits for what still runs
                     for future in running:
                         future.cancel()
-                    for guest in list(Guest.all):
+                    for guest in Guest.all.copy():
                         if guest.process:
                             guest.process.kill()
                     raise

@@ -63,6 +63,15 @@ def test_reader_takes_whole_records_of_its_own_key_only():
     assert reader.gap() == 4
 
 
+def test_a_submission_brings_no_build_folder(tmp_path):
+    """With a build/ of its own, newer than every source, or leading elsewhere, a submission would bring a compiler's work and mkfs itself."""
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "build").symlink_to(tmp_path / "victim")
+    options = argparse.Namespace(source=str(theirs), pristine=str(ours))
+    assert command.work_folder(options, labs.find(ROOT, ["unmap"])[0]) == ours / "build" / "grade" / "02-unmap"
+
+
 def test_who_stole_the_key_cannot_break_the_reader():
     key = "0" * 32
     reader = records.Reader(key)
