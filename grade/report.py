@@ -129,8 +129,9 @@ def as_gradescope(records, language):
 
 def as_classroom(records, language):
     """What GitHub Classroom's autograding-grading-reporter reads (base64, from an output of a step). It knows only pass and others."""
-    tests = [{"name": f"{record['lab']}: {r['id']} {r['title'][language]}", "status": "pass" if r["status"] == "pass" else "fail", "score": r["earned"],
-              "max_score": r["points"], "message": "" if r["status"] == "pass" else visible(r["seen"]), "test_code": again(record, r)}
+    tests = [{"name": f"{record['lab']}: {r['id']} {r['title'][language]}", "status": "pass" if r["status"] == "pass" else "fail",
+              "score": r["earned"], "max_score": r["points"],
+              "message": "" if r["status"] == "pass" else visible(r["seen"]), "test_code": again(record, r)}
              for record in records for r in record["checks"]]
     good = all(test["status"] == "pass" for test in tests)
     return json.dumps({"version": 3, "status": "pass" if good else "fail", "max_score": sum(r["points"] for r in records),

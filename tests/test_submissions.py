@@ -240,7 +240,8 @@ def test_a_build_sees_the_compilers_and_itself(tmp_path):
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "mine").write_text("mine")
     (tmp_path / "other").write_text("other")
-    script = f"cat mine; ls {tmp_path}; ls {ROOT}; ls / /etc; cc --version >/dev/null && echo compiler; touch {ROOT}/no /usr/no; setsid sleep 5577 &"
+    script = (f"cat mine; ls {tmp_path}; ls {ROOT}; ls / /etc; cc --version >/dev/null && echo compiler; touch {ROOT}/no /usr/no; "
+              "setsid sleep 5577 &")
     status, output = submissions.trees.run_limited(["sh", "-c", script], tmp_path / "tree", contained=True)
     words = output.split()
     assert "mine" in output and "compiler" in words and "other" not in words and "grade" not in words and "home" not in words
