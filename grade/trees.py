@@ -306,7 +306,7 @@ class Built:
             raise BuildError("the build failed", self.output)
         foreign = foreign_files(self.folder, flavour)
         if foreign:
-            raise BuildError("it includes files that are not part of the tree", "\n".join(f"error: {path}" for path in foreign))
+            raise BuildError("a file from outside", "\n".join(f"error: {path} is included and not part of the tree" for path in foreign))
 
     def system_image(self):
         """The system's disk, made once: init, a shell, what ends the machine, and the lab's programs."""
