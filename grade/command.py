@@ -14,7 +14,7 @@ import messages
 import report
 import run
 import trees
-from guest import HostError
+from guest import HostError, end_with_us
 
 KINDS = ("text", "json", "junit", "csv", "gradescope", "classroom", "classroom50")
 
@@ -96,7 +96,7 @@ def debug(options):
     with guest:
         path = os.path.join(folder, "gdb")
         emulator = subprocess.Popen([*guest.arguments, "-S", "-gdb", f"unix:{path},server=on,wait=off"], stdin=subprocess.DEVNULL,
-                                    start_new_session=True)
+                                    start_new_session=True, preexec_fn=end_with_us)         # the terminal may be closed
         try:
             words = [gdb, "-q", "-nx", "-iex", "set auto-load no", "-iex", "set confirm off", "-iex", "set pagination off",
                      str(built.kernel), "-ex", f"target remote {path}", "-x", str(source / "tools" / "gdb" / "tamal.py")]
