@@ -78,7 +78,11 @@ def first_switch(look, m):
              needs=["I-3"],
              hint=("The child's TSS is made of the trap frame that int 222 left on the parent's kernel stack.",
                    "La TSS del hijo se arma con el trap frame que int 222 dejó en la pila de kernel del padre."),
-             hints={"last-switch": ("This EIP is the kernel's: the parent's TSS holds the state of its last switch, not of the "
+             hints={"first": ("The child begins as a new task of the kernel does: context_init() has set that, and "
+                              "context_enter_user() changes nothing of it yet. Fill the TSS from the trap frame.",
+                              "El hijo empieza como una tarea nueva del kernel: así lo dejó context_init(), y "
+                              "context_enter_user() todavía no cambia nada. Llene la TSS con el trap frame."),
+                    "last-switch": ("This EIP is the kernel's: the parent's TSS holds the state of its last switch, not of the "
                                     "call. Take the trap frame.",
                                     "Ese EIP es del kernel: la TSS del padre tiene el estado de su último cambio, no el de la "
                                     "llamada. Use el trap frame."),
@@ -99,12 +103,10 @@ def begins_behind_the_call(look):
         start = first_switch(look, m)
         t, frame = start.tss, start.frame
         look.equal(frame["vector"], 222, "", "the vector in the parent's frame")
-        look.expect(not m.address("_start") <= t["eip"] < m.address("__kernel_end"), "last-switch", f"eip of the child: "
-                                                                                                    f"expected "
-                                                                                                    f"{frame['eip']:#x}, an "
-                                                                                                    f"address of the program, "
-                                                                                                    f"saw "
-                    f"{t['eip']:#x} ({m.name(t['eip'])})", stop=True)
+        look.expect(not m.address("_start") <= t["eip"] < m.address("__kernel_end"),
+                    "first" if t["eip"] == m.address("fork_first") else "last-switch",
+                    f"eip of the child: expected {frame['eip']:#x}, an address of the program, saw {t['eip']:#x} "
+                    f"({m.name(t['eip'])})", stop=True)
         look.equal(t["eip"], frame["eip"], "eip", "eip of the child")
         look.equal(t["eax"], 0, "eax", "eax of the child")
         look.equal(t["cs"], CODE_3, "selectors", "cs of the child")
