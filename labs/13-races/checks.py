@@ -28,9 +28,11 @@ lab.check("L13-B", "two drop the last two references", es="dos sueltan las dos �
 lab.check("L13-C", "new tasks that fault at once", es="tareas nuevas que fallan de inmediato", points=12, guest="new_tasks", **SMP,
           **with_debugging("What does the new task look like at its first instruction? From which line on may another hart run it?",
                            "¿Cómo es la tarea nueva en su primera instrucción? ¿A partir de qué línea puede ejecutarla otro hart?"))
-lab.check("L13-D", "an end meets a waiter", es="un final se cruza con quien espera", points=12, guest="waiter_and_end", **SMP,
-          **with_debugging("Between the last look at the state and the sleep there is a gap: what can happen in it, and whose wakeup is lost?",
-                           "Entre la última mirada al estado y el sueño hay un hueco: ¿qué puede pasar ahí, y qué wakeup se pierde?"))
+waiter = with_debugging("Between the last look at the state and the sleep there is a gap: what can happen in it, and whose wakeup is lost?",
+                        "Entre la última mirada al estado y el sueño hay un hueco: ¿qué puede pasar ahí, y qué wakeup se pierde?")
+waiter["hints"]["panic"] = ("If the message is `freed twice`, this is not race D: B and E together show here, too. Mend one of them first.",
+                            "Si el mensaje es `freed twice`, no es la carrera D: B y E juntas se ven también aquí. Corrija antes una de ellas.")
+lab.check("L13-D", "an end meets a waiter", es="un final se cruza con quien espera", points=12, guest="waiter_and_end", **SMP, **waiter)
 lab.check("L13-E", "waited for while dying", es="esperada mientras muere", points=12, guest="death_watched", **SMP,
           **with_debugging("A ZOMBIE may still be on a CPU for some instructions: what does it still need, and who takes it away?",
                            "Un ZOMBIE puede seguir en una CPU unas instrucciones más: ¿qué necesita todavía, y quién se lo quita?"))
