@@ -19,6 +19,7 @@ import lzma
 import os
 import shlex
 import shutil
+import statistics
 import subprocess
 import sys
 import tarfile
@@ -215,8 +216,8 @@ def summary(lab, records):
         lines.append(f"  {record['name']:{names}} {record['earned']:4} of {record['points']}  {note}"[:150].rstrip())
     scores = [record["earned"] for record in records]
     if scores:
-        middle = sorted(scores)[len(scores) // 2]
-        lines += ["", f"  mean {sum(scores) / len(scores):.1f}, median {middle}, best {max(scores)}, worst {min(scores)}", ""]
+        middle = statistics.median(scores)
+        lines += ["", f"  mean {sum(scores) / len(scores):.1f}, median {middle:g}, best {max(scores)}, worst {min(scores)}", ""]
         lines += histogram(scores, lab.points)
         missed = {check.id: sum(r["id"] == check.id and r["status"] != "pass" for record in records for r in record["checks"])
                   for check in lab.checks}
