@@ -92,8 +92,8 @@ def answers_cause(look):
 
 
 @lab.outside("R003-11-where", "answers: where, and why", es="respuestas: dónde y por qué", points=10,
-             hint=("`addr2line -f -e build/riscv/kernel.elf PC` names the function; in gdb `pt 0x1000` walks the page table.",
-                   "`addr2line -f -e build/riscv/kernel.elf PC` nombra la función; en gdb, `pt 0x1000` recorre la tabla de páginas."), hints=EMPTY)
+             hint=("`riscv64-unknown-elf-addr2line -f -e build/riscv/kernel.elf PC` names the function; in gdb `pt 0x1000` walks the page table.",
+                   "`riscv64-unknown-elf-addr2line -f -e build/riscv/kernel.elf PC` nombra la función; en gdb, `pt 0x1000` recorre la tabla de páginas."), hints=EMPTY)
 def answers_where(look):
     right(look, "function", "a872eea59f23")
     right(look, "why", "e518e8ecb761")
