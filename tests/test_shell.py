@@ -204,6 +204,15 @@ class Terminal(Machine):
         """Of all user programs there are."""
         return re.findall(r"^ *\d+ +\d+ +\w+ +\d+ +[\d.]+ +\d+ ([\w]+)$", self.ok("ps").replace("\r", ""), re.M)
 
+    def names_left(self):
+        """Of those that are there when all that were killed have ended: the shell waits for its own child, not for that one's, whose
+        hart may still be on the way to its next tick. (The second sh: the guard of `ps; echo`.)"""
+        for _ in range(10):
+            if (names := sorted(self.names())) == ["init", "ps", "sh", "sh"]:
+                break
+            self.ok("sleep 1")
+        return names
+
 
 machines = []
 
@@ -393,14 +402,14 @@ def test_ctrl_c_ends_the_foreground_program(m):
     m.expect_exact("hello\r\nhello\r\n")
     m.interrupt()
     assert m.enter("echo $?")[1] == "-1\n"
-    assert "cat" not in m.names()
+    assert "cat" not in m.names_left()
 
 
 def test_ctrl_c_ends_a_program_that_never_waits(m):
     m.send("yes\r")
     m.expect_exact("y\r\ny\r\ny\r\n")
     m.interrupt()
-    assert "yes" not in m.names()
+    assert "yes" not in m.names_left()
 
 
 def test_ctrl_c_ends_the_whole_pipeline_and_nothing_else(m):
@@ -418,7 +427,7 @@ def test_ctrl_c_ends_the_whole_pipeline_and_nothing_else(m):
     m.send("true\r")
     if f"[{pid}] done" not in m.expect_exact("$ "):
         m.enter("wait")
-    assert "sleep" not in m.names()
+    assert "sleep" not in m.names_left()
 
 
 def test_ctrl_c_ends_a_script_with_its_children(m):
@@ -426,7 +435,7 @@ def test_ctrl_c_ends_a_script_with_its_children(m):
     m.type("sh /tmp/s")
     m.expect_exact("started\r\n")
     assert "never" not in m.interrupt()
-    assert sorted(m.names()) == ["init", "ps", "sh", "sh"]
+    assert m.names_left() == ["init", "ps", "sh", "sh"]
 
 
 @pytest.mark.parametrize("line, started", [
@@ -451,7 +460,7 @@ def test_ctrl_c_ends_the_rest_of_the_line(m, line, started):
     if " & " in line:
         m.enter("kill $!")
         m.enter("wait")
-    assert sorted(m.names()) == ["init", "ps", "sh", "sh"]
+    assert m.names_left() == ["init", "ps", "sh", "sh"]
 
 
 def test_a_killed_or_faulting_program_does_not_end_the_line(m):
@@ -487,7 +496,7 @@ def test_ctrl_c_storm(m, seed):
             break
     assert m.child.match.group(1) + "\n" == shell
     m.ok("wait")
-    assert sorted(m.names()) == ["init", "ps", "sh", "sh"]
+    assert m.names_left() == ["init", "ps", "sh", "sh"]
 
 
 def test_ctrl_d_ends_input_and_deletes(m):
