@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import messages
 import report
 import run
 import trees
-from guest import HostError, end_with_us
+from guest import BY_INSTRUCTIONS, UNDER_A_DEBUGGER, HostError, end_with_us
 
 KINDS = ("text", "json", "junit", "csv", "gradescope", "classroom", "classroom50")
 
@@ -95,9 +96,12 @@ def debug(options):
     guest = run.start_guest(built, check, cpus=options.cpus or check.cpus, seed=options.seed, folder=folder)
     with guest:
         path = os.path.join(folder, "gdb")
-        emulator = subprocess.Popen([*guest.arguments, "-S", "-gdb", f"unix:{path},server=on,wait=off"], stdin=subprocess.DEVNULL,
+        words = [UNDER_A_DEBUGGER if word == BY_INSTRUCTIONS else word for word in guest.arguments]
+        emulator = subprocess.Popen([*words, "-S", "-gdb", f"unix:{path},server=on,wait=off"], stdin=subprocess.DEVNULL,
                                     start_new_session=True, preexec_fn=end_with_us)         # the terminal may be closed
         try:
+            while not os.path.exists(path) and emulator.poll() is None:
+                time.sleep(0.05)
             words = [gdb, "-q", "-nx", "-iex", "set auto-load no", "-iex", "set confirm off", "-iex", "set pagination off",
                      str(built.kernel), "-ex", f"target remote {path}", "-x", str(source / "tools" / "gdb" / "tamal.py")]
             if built.program:

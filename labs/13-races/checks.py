@@ -9,10 +9,10 @@ lab = Lab(__file__, title="Race hunt", title_es="Cacería de carreras", machine=
           files=["kernel/arch/riscv/arch.c", "kernel/mm/kalloc.h", "kernel/task/task.c", ANSWERS], starter=[])
 
 SMP = {"cpus": 4, "seeds": 3}
-DEBUG = ("The same seed shows the same run again: stop it under the debugger (the line above) where the message comes from, and look at what the "
-         "other harts are doing: info threads, tasks, locks.",
-         "La misma semilla repite la misma corrida: deténgala en el depurador (línea de arriba) donde nace el mensaje y mire qué hacen los otros "
-         "harts: info threads, tasks, locks.")
+DEBUG = ("Stop it under the debugger (the line above) where the message comes from, and look at what the other harts are doing: info threads, "
+         "tasks, locks.",
+         "Detenga la máquina en el depurador (línea de arriba) donde nace el mensaje y mire qué hacen los otros harts: info threads, tasks, "
+         "locks.")
 
 
 def with_debugging(en, es):
