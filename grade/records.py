@@ -14,7 +14,7 @@ def rotate(x, n):
 
 
 def tag(key, data):
-    """SipHash-2-4. key: 32 hex digits, two words as record.h reads them; data: bytes."""
+    """SipHash-2-4 with its highest bit set. key: 32 hex digits, two words as record.h reads them; data: bytes."""
     k0, k1 = int(key[:16], 16), int(key[16:], 16)
     v0, v1, v2, v3 = (k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573)
     words = data + bytes(7 - len(data) % 8) + bytes([len(data) & 255])
@@ -33,7 +33,7 @@ def tag(key, data):
             v2 = rotate(v2, 32)
         if word is not None:
             v0 ^= word
-    return v0 ^ v1 ^ v2 ^ v3
+    return v0 ^ v1 ^ v2 ^ v3 | 1 << 63
 
 
 class Reader:
